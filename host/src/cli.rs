@@ -1,0 +1,67 @@
+//! The command line: one file a command.
+
+mod demo;
+mod json;
+mod logging;
+mod run;
+mod signals;
+mod status;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ConfigError;
+
+/// Leads Kafka records through a WebAssembly component and back to Kafka.
+#[derive(Parser)]
+#[command(name = "host", version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a pipeline
+    Run(Box<run::RunArguments>),
+    /// Show a pipeline at work, with nothing installed
+    Demo(demo::DemoArguments),
+}
+
+/// An error and the exit status that it gives.
+pub struct Failed {
+    pub error: anyhow::Error,
+    /// 1: the pipeline or the command failed; 2: wrong usage or configuration.
+    pub status: u8,
+}
+
+impl Failed {
+    /// Before anything ran: the configuration, the plugin, the topics.
+    fn before(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            error: error.into(),
+            status: 2,
+        }
+    }
+
+    /// While it ran.
+    fn while_running(error: impl Into<anyhow::Error>) -> Self {
+        Self {
+            error: error.into(),
+            status: 1,
+        }
+    }
+}
+
+impl From<ConfigError> for Failed {
+    fn from(error: ConfigError) -> Self {
+        Self::before(error)
+    }
+}
+
+/// Runs the command that the arguments name.
+pub fn run(arguments: Arguments) -> Result<(), Failed> {
+    match arguments.command {
+        Command::Run(arguments) => run::run(*arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+    }
+}

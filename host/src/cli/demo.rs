@@ -1,0 +1,284 @@
+//! `host demo`: the main job with nothing installed. A broker inside the process,
+//! made-up orders, the orders plugin, and the same worker loop as `host run`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use clap::Args;
+use console::style;
+use indicatif::{HumanBytes, HumanCount};
+
+use super::status::StatusLine;
+use super::{Failed, logging, signals};
+use crate::config::{Origin, Pipeline, Settings};
+use crate::kafka::embedded::EmbeddedCluster;
+use crate::pipeline::ports::{Fatal, Tap};
+use crate::record::{Payload, Record, Verdict};
+use crate::runner::Prepared;
+use crate::stop::Stop;
+use crate::telemetry::Counters;
+
+const INPUT: &str = "orders";
+const OUTPUT: &str = "orders-clean";
+const PARTITIONS: i32 = 4;
+
+/// Orders a second: a steady stream that the embedded broker keeps up with.
+const RATE: u64 = 5_000;
+
+/// How many orders are shown with what became of them.
+const SHOWN: usize = 6;
+
+/// The longest wait for what is still on its way when the orders end.
+const CATCH_UP: Duration = Duration::from_secs(20);
+
+#[derive(Args)]
+pub struct DemoArguments {
+    /// How long the orders flow
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    seconds: u64,
+    /// Leave the broker up afterwards, for other clients, until Ctrl-C
+    #[arg(long)]
+    keep: bool,
+    /// The orders plugin [default: plugins/orders.wasm beside this program, as `make` leaves it]
+    #[arg(long, value_name = "FILE")]
+    plugin: Option<PathBuf>,
+}
+
+pub fn run(arguments: &DemoArguments) -> Result<(), Failed> {
+    let plugin = plugin(arguments.plugin.as_deref()).map_err(Failed::before)?;
+    let area = logging::quiet();
+    let stop = Arc::new(Stop::default());
+    signals::listen(&stop).map_err(Failed::before)?;
+    let cluster = EmbeddedCluster::start().map_err(Failed::before)?;
+    for topic in [INPUT, OUTPUT] {
+        cluster
+            .create_topic(topic, PARTITIONS)
+            .map_err(Failed::before)?;
+    }
+    let prepared = Prepared::new(pipeline(&cluster, &plugin)?).map_err(Failed::before)?;
+    introduce(&cluster, &prepared, &plugin, arguments.seconds).map_err(Failed::before)?;
+
+    let counters = Arc::new(Counters::default());
+    let written = Arc::new(AtomicU64::new(0));
+    let (show, shown) = sync_channel(SHOWN);
+    let status = StatusLine::start(&area, prepared.component.id.to_string(), &counters);
+    let begun = Instant::now();
+    let outcome = thread::scope(|scope| {
+        scope.spawn(|| {
+            // Whatever ends the orders ends the demo.
+            let fed = feed(&cluster, &stop, &written, arguments.seconds);
+            if fed.is_ok() {
+                catch_up(&stop, &counters, &written);
+            }
+            stop.request();
+            fed
+        });
+        let show_all = scope.spawn(|| {
+            for line in shown {
+                area.suspend(|| say(&line))?;
+            }
+            Ok::<_, Fatal>(())
+        });
+        let outcome = prepared.run(&stop, &counters, move || Some(tap(show.clone())));
+        drop(status);
+        // It ends with the last tap.
+        outcome.and(show_all.join().unwrap_or(Ok(())))
+    });
+    outcome.map_err(Failed::while_running)?;
+    conclude(
+        &counters,
+        begun.elapsed(),
+        written.load(Ordering::Relaxed),
+        &plugin,
+    )
+    .map_err(Failed::while_running)?;
+    if arguments.keep {
+        keep(&cluster).map_err(Failed::while_running)?;
+    }
+    Ok(())
+}
+
+fn plugin(given: Option<&Path>) -> Result<PathBuf, Fatal> {
+    if let Some(path) = given {
+        return Ok(path.to_path_buf());
+    }
+    let program = std::env::current_exe().context("this program's own path is not known")?;
+    let beside = program
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join("plugins/orders.wasm"));
+    let tried: Vec<PathBuf> = beside.collect();
+    tried
+        .iter()
+        .find(|path| path.is_file())
+        .cloned()
+        .with_context(|| {
+            let tried: Vec<String> = tried.iter().map(|p| p.display().to_string()).collect();
+            format!(
+                "the orders plugin is not there (looked for {}): `make plugins` builds it, and \
+                 --plugin names another place",
+                tried.join(" and ")
+            )
+        })
+}
+
+fn pipeline(cluster: &EmbeddedCluster, plugin: &Path) -> Result<Pipeline, Failed> {
+    let mut settings = Settings::default();
+    for (key, value) in [
+        ("name", "demo"),
+        ("plugin.path", &*plugin.to_string_lossy()),
+        ("kafka.brokers", &cluster.brokers()),
+        ("input.topics", INPUT),
+        ("output.topic", OUTPUT),
+    ] {
+        settings.put(key, value, Origin::Set);
+    }
+    Ok(Pipeline::from_settings(&settings)?)
+}
+
+/// Writes orders at a steady rate, for so many seconds or until told to stop.
+fn feed(
+    cluster: &EmbeddedCluster,
+    stop: &Stop,
+    written: &AtomicU64,
+    seconds: u64,
+) -> Result<(), Fatal> {
+    let writer = cluster.writer()?;
+    let begun = Instant::now();
+    let total = RATE * seconds;
+    let mut id = 0;
+    while id < total && !stop.requested() {
+        let due = (begun.elapsed().as_millis() as u64 * RATE / 1000).min(total);
+        while id < due {
+            id += 1;
+            let (customer, order) = made_up(id);
+            writer.write(INPUT, &customer, &order)?;
+        }
+        written.store(id, Ordering::Relaxed);
+        stop.wait(Duration::from_millis(5));
+    }
+    writer.flush()
+}
+
+/// Waits until everything that was written came through.
+fn catch_up(stop: &Stop, counters: &Counters, written: &AtomicU64) {
+    let deadline = Instant::now() + CATCH_UP;
+    while counters.totals().records_in < written.load(Ordering::Relaxed)
+        && Instant::now() < deadline
+        && !stop.requested()
+    {
+        stop.wait(Duration::from_millis(20));
+    }
+}
+
+/// An order, and its customer, who is its key. The same `id` is always the same
+/// order; every ninth one is void.
+fn made_up(id: u64) -> (String, String) {
+    const NOTES: [&str; 4] = ["gift", "express", "leave at the door", ""];
+    const CURRENCIES: [&str; 3] = ["EUR", "USD", "CHF"];
+    // Knuth's multiplicative hash: looks random enough for a shop.
+    let random = id.wrapping_mul(2_654_435_761) >> 7;
+    let pick = |n: usize| usize::try_from(random % n as u64).unwrap_or(0);
+    let customer = format!("c{:05}", random % 500);
+    let status = match id % 9 {
+        0 => "void",
+        1..=2 => "open",
+        _ => "paid",
+    };
+    let order = format!(
+        r#"{{"id":{id},"customer":"{customer}","amount":{}.{:02},"currency":"{}","status":"{status}","note":"{}"}}"#,
+        1 + random % 300,
+        random % 100,
+        CURRENCIES[pick(3)],
+        NOTES[pick(4)],
+    );
+    (customer, order)
+}
+
+/// Shows the first orders and what became of them.
+fn tap(show: SyncSender<String>) -> Tap {
+    let mut left = SHOWN;
+    Box::new(move |_, record, verdict| {
+        // The channel has room for all of them, so a full or closed one means
+        // that nobody looks.
+        if left > 0 {
+            left -= 1;
+            let _ = show.try_send(shown(record, verdict));
+        }
+        Ok(())
+    })
+}
+
+fn shown(record: &dyn Record, verdict: &Verdict) -> String {
+    let text =
+        |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+    let became = match verdict {
+        Verdict::Drop => style("(dropped: void)".to_owned()).dim(),
+        Verdict::Replace(output) => match &output.value {
+            Payload::Bytes(bytes) => style(text(Some(bytes))).green(),
+            Payload::Source | Payload::Null => style("(as it came)".to_owned()),
+        },
+        other => style(format!("({})", other.name())),
+    };
+    format!("  in   {}\n  out  {became}", text(record.value()))
+}
+
+fn say(line: &str) -> Result<(), Fatal> {
+    writeln!(std::io::stdout(), "{line}").context("stdout is closed")
+}
+
+fn introduce(
+    cluster: &EmbeddedCluster,
+    prepared: &Prepared,
+    plugin: &Path,
+    seconds: u64,
+) -> Result<(), Fatal> {
+    say(&format!(
+        "{}\n\n  broker  {}, inside this process: any Kafka client can talk to it\n  plugin  {} \
+         ({}, {}, loaded in {:.1?})\n  job     {INPUT} → {OUTPUT}, {PARTITIONS} partitions, {} \
+         orders a second for {seconds} s\n",
+        style("Millrace: Kafka records through a WebAssembly plugin").bold(),
+        cluster.brokers(),
+        prepared.component.id,
+        plugin.display(),
+        HumanBytes(std::fs::metadata(plugin).map_or(0, |file| file.len())),
+        prepared.component.took,
+        HumanCount(RATE),
+    ))
+}
+
+fn conclude(counters: &Counters, took: Duration, written: u64, plugin: &Path) -> Result<(), Fatal> {
+    let totals = counters.totals();
+    say(&format!(
+        "\n{} in {took:.1?}: {} orders written, {} through the plugin, {} dropped as void, {} \
+         written to {OUTPUT}, {} acknowledged, and every position committed.\n\nOn a Kafka of your \
+         own:\n\n  host run --plugin {} --brokers localhost:9092 --input {INPUT} --output {OUTPUT}",
+        style("Done").bold(),
+        HumanCount(written),
+        HumanCount(totals.records_in),
+        HumanCount(totals.records_in - totals.records_out),
+        HumanCount(totals.records_out),
+        HumanCount(totals.acknowledged),
+        plugin.display(),
+    ))
+}
+
+fn keep(cluster: &EmbeddedCluster) -> Result<(), Fatal> {
+    let stop = Arc::new(Stop::default());
+    signals::listen(&stop)?;
+    say(&format!(
+        "\nThe broker stays up at {} until Ctrl-C.",
+        cluster.brokers()
+    ))?;
+    while !stop.requested() {
+        stop.wait(Duration::from_secs(1));
+    }
+    Ok(())
+}

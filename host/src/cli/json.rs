@@ -1,0 +1,79 @@
+//! Records as JSON lines: bytes are text where they are UTF-8, and
+//! `{"base64":"…"}` where they are not; null is null.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::record::{Header, Output, OwnedHeader, Payload, Record, TopicPartition, Verdict};
+
+/// One record that passed, and what became of it.
+pub fn passed(partition: &TopicPartition, record: &dyn Record, verdict: &Verdict) -> Value {
+    let mut line = json!({
+        "topic": &*partition.topic,
+        "partition": partition.partition,
+        "offset": record.offset(),
+        "timestamp": record.timestamp().millis(),
+        "key": bytes(record.key()),
+        "value": bytes(record.value()),
+        "headers": headers(&record.headers()),
+        "verdict": verdict.name(),
+    });
+    match verdict {
+        Verdict::Replace(_) | Verdict::Expand(_) => {
+            line["outputs"] = verdict
+                .outputs()
+                .unwrap_or_default()
+                .iter()
+                .map(output)
+                .collect();
+        }
+        Verdict::Fail(reason) => line["reason"] = reason.as_str().into(),
+        Verdict::Forward | Verdict::Drop => {}
+    }
+    line
+}
+
+/// What an output leaves to the pipeline or its source is left out.
+fn output(output: &Output) -> Value {
+    let mut line = serde_json::Map::new();
+    if let Some(topic) = &output.topic {
+        line.insert("topic".to_owned(), topic.as_str().into());
+    }
+    if let Some(partition) = output.partition {
+        line.insert("partition".to_owned(), partition.into());
+    }
+    if let Some(timestamp) = output.timestamp {
+        line.insert("timestamp".to_owned(), timestamp.into());
+    }
+    for (field, payload) in [("key", &output.key), ("value", &output.value)] {
+        match payload {
+            Payload::Source => {}
+            Payload::Null => {
+                line.insert(field.to_owned(), Value::Null);
+            }
+            Payload::Bytes(own) => {
+                line.insert(field.to_owned(), bytes(Some(own)));
+            }
+        }
+    }
+    if let Some(list) = &output.headers {
+        let list: Vec<Header<'_>> = list.iter().map(OwnedHeader::borrowed).collect();
+        line.insert("headers".to_owned(), headers(&list));
+    }
+    Value::Object(line)
+}
+
+fn headers(list: &[Header<'_>]) -> Value {
+    list.iter()
+        .map(|header| json!([bytes(Some(header.name)), bytes(header.value)]))
+        .collect()
+}
+
+fn bytes(bytes: Option<&[u8]>) -> Value {
+    match bytes.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
+        None => Value::Null,
+        Some((_, Ok(text))) => text.into(),
+        Some((bytes, Err(_))) => json!({ "base64": STANDARD.encode(bytes) }),
+    }
+}

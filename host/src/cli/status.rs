@@ -1,0 +1,81 @@
+//! The live status line of a terminal.
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::telemetry::{Counters, Totals};
+
+/// How often the line is drawn anew, and what its rates are over.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// Draws the line until it is dropped.
+pub struct StatusLine {
+    thread: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl StatusLine {
+    /// `what` stands at the front: the pipeline and its plugin.
+    pub fn start(area: &MultiProgress, what: String, counters: &Arc<Counters>) -> Self {
+        if area.is_hidden() {
+            return Self { thread: None };
+        }
+        let bar = area.add(ProgressBar::new_spinner());
+        // The template is a constant, and a wrong one would only look plain.
+        if let Ok(style) = ProgressStyle::with_template("{spinner:.green} {msg}") {
+            bar.set_style(style);
+        }
+        let counters = Arc::clone(counters);
+        let (end, ended) = channel();
+        let thread = thread::Builder::new()
+            .name("status".to_owned())
+            .spawn(move || {
+                let mut before = (Instant::now(), counters.totals());
+                while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
+                    let now = (Instant::now(), counters.totals());
+                    bar.set_message(format!("{what}  {}", line(before, now)));
+                    bar.tick();
+                    before = now;
+                }
+                bar.finish_and_clear();
+            });
+        Self {
+            thread: thread.ok().map(|thread| (end, thread)),
+        }
+    }
+}
+
+impl Drop for StatusLine {
+    fn drop(&mut self) {
+        if let Some((end, thread)) = self.thread.take() {
+            drop(end);
+            // A status line that panicked is no news for the pipeline.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn line(before: (Instant, Totals), now: (Instant, Totals)) -> String {
+    let seconds = (now.0 - before.0).as_secs_f64();
+    let rate = |before: u64, now: u64| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a rate for people, far below 2^53"
+        )]
+        let rate = ((now - before) as f64 / seconds).round() as u64;
+        HumanCount(rate)
+    };
+    format!(
+        "{} in/s  {} out/s  lag {}  total {} in, {} out",
+        rate(before.1.records_in, now.1.records_in),
+        rate(before.1.acknowledged, now.1.acknowledged),
+        HumanCount(now.1.lag),
+        HumanCount(now.1.records_in),
+        HumanCount(now.1.acknowledged),
+    )
+}

@@ -1,0 +1,21 @@
+//! From `pipeline.toml` and flags to one checked [`Pipeline`]. Every default is
+//! a named constant, with its unit and its reason; every error names the place
+//! that it comes from (file and line, flag, `--set`).
+
+mod defaults;
+mod pipeline;
+mod settings;
+
+pub use pipeline::{Capability, Input, Output, Pipeline, Plugin, Properties, Start};
+pub use settings::{Origin, Settings};
+
+/// What a wrong configuration is told: exit status 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(pub String);
+
+impl ConfigError {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}

@@ -1,0 +1,39 @@
+//! The defaults that users see, each with its reason.
+
+use std::time::Duration;
+
+/// Kafka's own habit.
+pub const BROKERS: &str = "localhost:9092";
+
+/// Bytewax's default (seed S7), and far above the hundred records at which a
+/// call's fixed cost stops to matter (`make bench`, table of the boundary).
+pub const MAX_RECORDS: u64 = 1000;
+
+/// Bytes of keys and values in one call: what a fetch brings of one partition
+/// by default (librdkafka's `fetch.message.max.bytes`).
+pub const MAX_BYTES: u64 = 1024 * 1024;
+
+/// How long a record waits for others on its way out: librdkafka's own
+/// `linger.ms`, below what people notice.
+pub const LINGER: Duration = Duration::from_millis(5);
+
+/// How much is read again after a crash, at most: one second's records.
+pub const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Shorter than librdkafka's `session.timeout.ms` (45 s) and than the 30 s that
+/// Kubernetes gives a process to end.
+pub const DRAIN: Duration = Duration::from_secs(20);
+
+/// How soon a new partition is found. librdkafka's 5 minutes leave its records
+/// unread for as long.
+pub const DISCOVER: Duration = Duration::from_secs(10);
+
+/// Ten times what an instance of the heaviest official guest language takes.
+pub const PLUGIN_MEMORY: u64 = 256 * 1024 * 1024;
+
+/// The most time for one record: a thousand times what the slowest official
+/// guest language takes for a small one.
+pub const PLUGIN_TIME: Duration = Duration::from_secs(1);
+
+/// The most time for one call, far below `max.poll.interval.ms` (300 s).
+pub const PLUGIN_CALL: Duration = Duration::from_secs(30);

@@ -1,0 +1,334 @@
+//! The checked form of the settings: what the rest of the host reads.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{ConfigError, Settings, defaults};
+use crate::kafka::properties;
+use crate::kafka::topics::{illegal_name, nearest};
+
+/// One pipeline, complete and free of contradictions.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// Names it in logs, groups and client ids.
+    pub name: String,
+    pub plugin: Plugin,
+    /// `host:port`, comma-separated.
+    pub brokers: String,
+    pub properties: Properties,
+    pub input: Input,
+    pub output: Output,
+    pub commit_interval: Duration,
+    pub max_records: usize,
+    /// Of keys and values.
+    pub max_bytes: usize,
+    pub linger: Duration,
+    pub workers: usize,
+    pub drain: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct Plugin {
+    pub path: PathBuf,
+    /// Handed to `init`.
+    pub config: String,
+    pub allow: Vec<Capability>,
+    /// Bytes, all memories of an instance together.
+    pub memory: usize,
+    /// For one record.
+    pub time: Duration,
+    /// For one call.
+    pub call: Duration,
+}
+
+/// The real thing behind a virtual capability.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Capability {
+    Clock,
+    Random,
+    Env(String),
+}
+
+impl FromStr for Capability {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("env:")) {
+            ("clock", _) => Ok(Self::Clock),
+            ("random", _) => Ok(Self::Random),
+            (_, Some(name)) if !name.is_empty() => Ok(Self::Env(name.to_owned())),
+            _ => Err(format!(
+                "{text:?} is no capability: there are clock, random and env:NAME"
+            )),
+        }
+    }
+}
+
+/// librdkafka's properties as the user set them: for both clients, and for one
+/// of them.
+#[derive(Debug, Clone, Default)]
+pub struct Properties {
+    pub common: BTreeMap<String, String>,
+    pub consumer: BTreeMap<String, String>,
+    pub producer: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Input {
+    pub topics: Vec<String>,
+    pub group: String,
+    pub start: Start,
+    pub discover: Duration,
+}
+
+/// Where a partition begins that has no stored position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    Earliest,
+    Latest,
+    /// Nowhere: it is an error.
+    Stored,
+}
+
+impl FromStr for Start {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "earliest" => Ok(Self::Earliest),
+            "latest" => Ok(Self::Latest),
+            "stored" => Ok(Self::Stored),
+            _ => Err(format!(
+                "{text:?} is no start: there are earliest, latest and stored"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Start {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Earliest => "earliest",
+            Self::Latest => "latest",
+            Self::Stored => "stored",
+        })
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The default topic.
+    pub topic: Option<String>,
+    /// Make it if it does not exist.
+    pub create: bool,
+}
+
+impl Pipeline {
+    /// Checks everything that can be checked without a file, a broker or a plugin.
+    pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
+        let plugin = plugin(settings)?;
+        let name = match settings.text("name")? {
+            Some(name) => name,
+            None => plugin
+                .path
+                .file_stem()
+                .map(|stem| stem.to_string_lossy().into_owned())
+                .unwrap_or_default(),
+        };
+        check_name(settings, &name)?;
+        let input = input(settings, &name)?;
+        let output = Output {
+            topic: settings.text("output.topic")?,
+            create: settings.boolean("output.create")?.unwrap_or(false),
+        };
+        check_output(settings, &input, &output)?;
+        check_policy(settings)?;
+        let brokers = settings
+            .text("kafka.brokers")?
+            .unwrap_or_else(|| defaults::BROKERS.to_owned());
+        if brokers.split(',').all(|broker| broker.trim().is_empty()) {
+            return Err(ConfigError(format!(
+                "{}: no broker is named: write HOST:PORT[,HOST:PORT]",
+                settings.place("kafka.brokers")
+            )));
+        }
+        let pipeline = Self {
+            name,
+            plugin,
+            brokers,
+            properties: properties::read(settings)?,
+            input,
+            output,
+            commit_interval: positive(settings, "delivery.commit_interval")?
+                .unwrap_or(defaults::COMMIT_INTERVAL),
+            max_records: count(
+                settings,
+                "batch.max_records",
+                defaults::MAX_RECORDS,
+                1_000_000,
+            )?,
+            max_bytes: bytes(settings, "batch.max_bytes", defaults::MAX_BYTES)?,
+            linger: settings
+                .duration("batch.linger")?
+                .unwrap_or(defaults::LINGER),
+            workers: count(settings, "workers", 1, 1024)?,
+            drain: positive(settings, "shutdown.drain")?.unwrap_or(defaults::DRAIN),
+        };
+        properties::check(&pipeline, settings)?;
+        Ok(pipeline)
+    }
+}
+
+fn plugin(settings: &Settings) -> Result<Plugin, ConfigError> {
+    let path = settings.path("plugin.path")?.ok_or_else(|| {
+        ConfigError::new("no plugin is given: --plugin FILE, or [[plugin]] path in the file")
+    })?;
+    let config = match settings.text("plugin.config")?.unwrap_or_default() {
+        config if config.starts_with('@') => {
+            let file = PathBuf::from(&config[1..]);
+            std::fs::read_to_string(&file).map_err(|error| {
+                ConfigError(format!(
+                    "{}: {} can't be read: {error}",
+                    settings.place("plugin.config"),
+                    file.display()
+                ))
+            })?
+        }
+        config => config,
+    };
+    let allow = settings
+        .texts("plugin.allow")?
+        .unwrap_or_default()
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<_, String>>()
+        .map_err(|why| ConfigError(format!("{}: {why}", settings.place("plugin.allow"))))?;
+    Ok(Plugin {
+        path,
+        config,
+        allow,
+        memory: bytes(settings, "plugin.memory", defaults::PLUGIN_MEMORY)?,
+        time: positive(settings, "plugin.time")?.unwrap_or(defaults::PLUGIN_TIME),
+        call: positive(settings, "plugin.call")?.unwrap_or(defaults::PLUGIN_CALL),
+    })
+}
+
+fn input(settings: &Settings, name: &str) -> Result<Input, ConfigError> {
+    let mut topics: Vec<String> = Vec::new();
+    for topic in settings.texts("input.topics")?.unwrap_or_default() {
+        if let Some(why) = illegal_name(&topic) {
+            let place = settings.place("input.topics");
+            return Err(ConfigError(format!("{place}: {why}")));
+        }
+        if !topics.contains(&topic) {
+            topics.push(topic);
+        }
+    }
+    if topics.is_empty() {
+        return Err(ConfigError::new(
+            "no input topic is given: --input TOPIC, or [input] topics in the file",
+        ));
+    }
+    let start = match settings.text("input.start")? {
+        None => Start::Earliest,
+        Some(text) => text
+            .parse()
+            .map_err(|why| ConfigError(format!("{}: {why}", settings.place("input.start"))))?,
+    };
+    let group = settings
+        .text("input.group")?
+        .unwrap_or_else(|| format!("millrace-{name}"));
+    if group.is_empty() {
+        return Err(ConfigError(format!(
+            "{}: a group's name can't be empty",
+            settings.place("input.group")
+        )));
+    }
+    Ok(Input {
+        topics,
+        group,
+        start,
+        discover: positive(settings, "input.discover")?.unwrap_or(defaults::DISCOVER),
+    })
+}
+
+fn check_name(settings: &Settings, name: &str) -> Result<(), ConfigError> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || !name.chars().all(legal) {
+        return Err(ConfigError(format!(
+            "{}: {name:?} is no legal name: it may hold ASCII letters, digits, '.', '_' and '-' \
+             (--name gives one; without it the plugin file's stem is taken)",
+            settings.place("name")
+        )));
+    }
+    Ok(())
+}
+
+fn check_output(settings: &Settings, input: &Input, output: &Output) -> Result<(), ConfigError> {
+    let place = settings.place("output.topic");
+    let Some(topic) = &output.topic else {
+        return if output.create {
+            Err(ConfigError(format!(
+                "{}: there is no output topic to create: name it with --output",
+                settings.place("output.create")
+            )))
+        } else {
+            Ok(())
+        };
+    };
+    if let Some(why) = illegal_name(topic) {
+        return Err(ConfigError(format!("{place}: {why}")));
+    }
+    if input.topics.contains(topic) {
+        return Err(ConfigError(format!(
+            "{place}: topic {topic} is also an input ({}): the pipeline would read its own output \
+             for ever",
+            settings.place("input.topics")
+        )));
+    }
+    Ok(())
+}
+
+/// `stop` is what this version does.
+fn check_policy(settings: &Settings) -> Result<(), ConfigError> {
+    match settings.text("errors.policy")?.as_deref() {
+        None | Some("stop") => Ok(()),
+        Some(other) => {
+            let meant = nearest(other, ["stop"].into_iter())
+                .map_or(String::new(), |name| format!(" (did you mean {name}?)"));
+            Err(ConfigError(format!(
+                "{}: {other:?} is no policy of this version, which has stop{meant}",
+                settings.place("errors.policy")
+            )))
+        }
+    }
+}
+
+fn positive(settings: &Settings, key: &str) -> Result<Option<Duration>, ConfigError> {
+    match settings.duration(key)? {
+        Some(Duration::ZERO) => Err(ConfigError(format!(
+            "{}: it must be longer than nothing",
+            settings.place(key)
+        ))),
+        duration => Ok(duration),
+    }
+}
+
+fn count(settings: &Settings, key: &str, default: u64, most: u64) -> Result<usize, ConfigError> {
+    let n = settings.count(key)?.unwrap_or(default);
+    if n > most {
+        return Err(ConfigError(format!(
+            "{}: {n} is too many: at most {most}",
+            settings.place(key)
+        )));
+    }
+    usize::try_from(n).map_err(|_| ConfigError(format!("{}: {n} is too many", settings.place(key))))
+}
+
+fn bytes(settings: &Settings, key: &str, default: u64) -> Result<usize, ConfigError> {
+    let n = settings.size(key)?.unwrap_or(default);
+    usize::try_from(n).map_err(|_| ConfigError(format!("{}: {n} is too much", settings.place(key))))
+}

@@ -1,0 +1,406 @@
+//! Settings as they were written: one flat map from a key's path to its value
+//! and to the place that it comes from. Later layers win: the file, the
+//! environment, `--set`, the flags.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use toml_edit::{Document, Item, Table, Value};
+
+use super::ConfigError;
+
+/// Every key of a pipeline file.
+const KEYS: &[&str] = &[
+    "name",
+    "workers",
+    "plugin.path",
+    "plugin.config",
+    "plugin.allow",
+    "plugin.memory",
+    "plugin.time",
+    "plugin.call",
+    "kafka.brokers",
+    "input.topics",
+    "input.group",
+    "input.start",
+    "input.discover",
+    "output.topic",
+    "output.create",
+    "delivery.commit_interval",
+    "errors.policy",
+    "batch.max_records",
+    "batch.max_bytes",
+    "batch.linger",
+    "shutdown.drain",
+];
+
+/// Sections whose keys are librdkafka's.
+pub const PROPERTIES: &[&str] = &["kafka.properties.", "kafka.consumer.", "kafka.producer."];
+
+/// Where a setting comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    File { path: PathBuf, line: usize },
+    Environment(&'static str),
+    Set,
+    Flag(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, line } => write!(f, "{}, line {line}", path.display()),
+            Self::Environment(name) => write!(f, "the environment's {name}"),
+            Self::Set => f.write_str("--set"),
+            Self::Flag(flag) => f.write_str(flag),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Setting {
+    value: Value,
+    /// Typed on a command line, where everything is text.
+    text_only: bool,
+    origin: Origin,
+}
+
+/// See the module's words.
+#[derive(Debug, Default)]
+pub struct Settings {
+    settings: BTreeMap<String, Setting>,
+    /// What relative paths of the file are relative to.
+    base: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the pipeline file.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            ConfigError(format!(
+                "the pipeline file {} can't be read: {error}",
+                path.display()
+            ))
+        })?;
+        Self::parse(path, &text)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let document = Document::parse(text)
+            .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+        let mut this = Self {
+            settings: BTreeMap::new(),
+            base: path.parent().map(Path::to_path_buf),
+        };
+        let file = File { path, text };
+        this.take_table("", document.as_table(), &file)?;
+        Ok(this)
+    }
+
+    fn take_table(
+        &mut self,
+        prefix: &str,
+        table: &Table,
+        file: &File<'_>,
+    ) -> Result<(), ConfigError> {
+        for (key, item) in table.iter() {
+            let span = table.key(key).and_then(toml_edit::Key::span);
+            self.take(&format!("{prefix}{key}"), item, file.origin(span))
+                .and_then(|nested| match nested {
+                    None => Ok(()),
+                    Some(Nested::Table(inner)) => {
+                        self.take_table(&format!("{prefix}{key}."), inner, file)
+                    }
+                    Some(Nested::Inline(inner)) => self.take_table(
+                        &format!("{prefix}{key}."),
+                        &inner.clone().into_table(),
+                        file,
+                    ),
+                })?;
+        }
+        Ok(())
+    }
+
+    fn take<'a>(
+        &mut self,
+        key: &str,
+        item: &'a Item,
+        origin: Origin,
+    ) -> Result<Option<Nested<'a>>, ConfigError> {
+        match item {
+            Item::None => Ok(None),
+            Item::Table(table) => Ok(Some(Nested::Table(table))),
+            Item::Value(Value::InlineTable(table)) => Ok(Some(Nested::Inline(table))),
+            Item::ArrayOfTables(tables) if key == "plugin" => match tables.len() {
+                1 => Ok(tables.get(0).map(Nested::Table)),
+                n => Err(ConfigError(format!(
+                    "{origin}: {n} plugins are given; this version of host runs one plugin, not \
+                     a chain"
+                ))),
+            },
+            Item::ArrayOfTables(_) => Err(ConfigError(format!(
+                "{origin}: {key} can't be a list of sections: write [{key}]"
+            ))),
+            Item::Value(value) => {
+                check_key(key, &origin)?;
+                let value = expand(value, &origin)?;
+                self.settings.insert(
+                    key.to_owned(),
+                    Setting {
+                        value,
+                        text_only: false,
+                        origin,
+                    },
+                );
+                Ok(None)
+            }
+        }
+    }
+
+    /// `--set a.b=c`.
+    pub fn set(&mut self, assignment: &str) -> Result<(), ConfigError> {
+        let (key, value) = assignment.split_once('=').ok_or_else(|| {
+            ConfigError(format!(
+                "--set {assignment}: write --set KEY=VALUE, such as --set output.topic=elsewhere"
+            ))
+        })?;
+        let key = key.trim();
+        check_key(key, &Origin::Set)?;
+        self.put(key, value, Origin::Set);
+        Ok(())
+    }
+
+    /// What a flag or the environment says. Text is read as the key wants it.
+    pub fn put(&mut self, key: &str, value: impl Into<Value>, origin: Origin) {
+        self.settings.insert(
+            key.to_owned(),
+            Setting {
+                value: value.into(),
+                text_only: true,
+                origin,
+            },
+        );
+    }
+
+    pub fn origin(&self, key: &str) -> Option<&Origin> {
+        self.settings.get(key).map(|setting| &setting.origin)
+    }
+
+    /// `KEY (ORIGIN)`, for an error about it.
+    pub fn place(&self, key: &str) -> String {
+        match self.origin(key) {
+            Some(origin) => format!("{key} ({origin})"),
+            None => key.to_owned(),
+        }
+    }
+
+    pub fn text(&self, key: &str) -> Result<Option<String>, ConfigError> {
+        self.get(key, "a text in quotes", |setting| {
+            setting.value.as_str().map(str::to_owned)
+        })
+    }
+
+    /// A path. A relative one in the file is relative to the file.
+    pub fn path(&self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+        let path = self.text(key)?.map(PathBuf::from);
+        Ok(match (path, self.origin(key), &self.base) {
+            (Some(path), Some(Origin::File { .. }), Some(base)) => Some(base.join(path)),
+            (path, ..) => path,
+        })
+    }
+
+    pub fn boolean(&self, key: &str) -> Result<Option<bool>, ConfigError> {
+        self.get(key, "true or false", |setting| {
+            setting
+                .value
+                .as_bool()
+                .or_else(|| setting.as_typed()?.parse().ok())
+        })
+    }
+
+    /// A whole number of at least 1.
+    pub fn count(&self, key: &str) -> Result<Option<u64>, ConfigError> {
+        self.get(key, "a whole number of at least 1", |setting| {
+            setting
+                .value
+                .as_integer()
+                .or_else(|| setting.as_typed()?.parse().ok())
+                .and_then(|n| u64::try_from(n).ok())
+                .filter(|n| *n >= 1)
+        })
+    }
+
+    pub fn duration(&self, key: &str) -> Result<Option<Duration>, ConfigError> {
+        self.get(
+            key,
+            "a duration, such as \"5ms\", \"1s\" or \"2m\"",
+            |setting| humantime::parse_duration(setting.value.as_str()?).ok(),
+        )
+    }
+
+    /// A size in bytes.
+    pub fn size(&self, key: &str) -> Result<Option<u64>, ConfigError> {
+        self.get(key, "a size, such as \"64KiB\" or \"1MiB\"", |setting| {
+            let size: ByteSize = setting.value.as_str()?.parse().ok()?;
+            Some(size.as_u64()).filter(|bytes| *bytes > 0)
+        })
+    }
+
+    /// A list of texts. On a command line a comma separates them.
+    pub fn texts(&self, key: &str) -> Result<Option<Vec<String>>, ConfigError> {
+        self.get(
+            key,
+            "a list of texts, such as [\"a\", \"b\"]",
+            |setting| match &setting.value {
+                Value::String(text) if setting.text_only => Some(
+                    text.value()
+                        .split(',')
+                        .map(|part| part.trim().to_owned())
+                        .filter(|part| !part.is_empty())
+                        .collect(),
+                ),
+                Value::String(text) => Some(vec![text.value().clone()]),
+                Value::Array(array) => array
+                    .iter()
+                    .map(|value| value.as_str().map(str::to_owned))
+                    .collect(),
+                _ => None,
+            },
+        )
+    }
+
+    /// The librdkafka properties below a section, by name.
+    pub fn properties(&self, section: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+        self.settings
+            .range(section.to_owned()..)
+            .take_while(|(key, _)| key.starts_with(section))
+            .map(|(key, setting)| {
+                let name = key[section.len()..].to_owned();
+                let value = match &setting.value {
+                    Value::String(text) => text.value().clone(),
+                    Value::Integer(number) => number.value().to_string(),
+                    Value::Float(number) => number.value().to_string(),
+                    Value::Boolean(truth) => truth.value().to_string(),
+                    _ => {
+                        return Err(ConfigError(format!(
+                            "{}: a librdkafka property is a text, a number, true or false",
+                            self.place(key)
+                        )));
+                    }
+                };
+                Ok((name, value))
+            })
+            .collect()
+    }
+
+    fn get<T>(
+        &self,
+        key: &str,
+        wanted: &str,
+        read: impl FnOnce(&Setting) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(setting) = self.settings.get(key) else {
+            return Ok(None);
+        };
+        read(setting).map(Some).ok_or_else(|| {
+            ConfigError(format!(
+                "{}: {} is not {wanted}",
+                self.place(key),
+                setting.value.to_string().trim()
+            ))
+        })
+    }
+}
+
+impl Setting {
+    /// The text, where it may stand for another type.
+    fn as_typed(&self) -> Option<&str> {
+        self.value.as_str().filter(|_| self.text_only)
+    }
+}
+
+enum Nested<'a> {
+    Table(&'a Table),
+    Inline(&'a toml_edit::InlineTable),
+}
+
+struct File<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl File<'_> {
+    fn origin(&self, span: Option<std::ops::Range<usize>>) -> Origin {
+        let until = span.map_or(0, |span| span.start);
+        Origin::File {
+            path: self.path.to_path_buf(),
+            line: self.text[..until].matches('\n').count() + 1,
+        }
+    }
+}
+
+fn check_key(key: &str, origin: &Origin) -> Result<(), ConfigError> {
+    let property = |section: &&&str| key.len() > section.len() && key.starts_with(**section);
+    if KEYS.contains(&key) || PROPERTIES.iter().any(|section| property(&section)) {
+        return Ok(());
+    }
+    let section = format!("{key}.");
+    if KEYS
+        .iter()
+        .chain(PROPERTIES)
+        .any(|known| known.starts_with(&section))
+    {
+        return Err(ConfigError(format!(
+            "{origin}: {key} is a section and has no value of its own: write its keys below [{key}]"
+        )));
+    }
+    let nearest = KEYS
+        .iter()
+        .map(|known| (strsim::jaro_winkler(key, known), known))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    Err(ConfigError(match nearest {
+        Some((likeness, known)) if likeness > 0.7 => {
+            format!("{origin}: unknown key {key} (the nearest known one is {known})")
+        }
+        _ => format!("{origin}: unknown key {key}"),
+    }))
+}
+
+/// Replaces `${NAME}` in a file's strings by the environment's values.
+fn expand(value: &Value, origin: &Origin) -> Result<Value, ConfigError> {
+    match value {
+        Value::String(text) => Ok(Value::from(expand_text(text.value(), origin)?)),
+        Value::Array(array) => {
+            let mut expanded = toml_edit::Array::new();
+            for value in array {
+                expanded.push(expand(value, origin)?);
+            }
+            Ok(Value::Array(expanded))
+        }
+        other => Ok(other.clone()),
+    }
+}
+
+fn expand_text(text: &str, origin: &Origin) -> Result<String, ConfigError> {
+    let mut expanded = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let Some(len) = rest[at..].find('}') else {
+            return Err(ConfigError(format!("{origin}: a ${{ without its }}")));
+        };
+        let name = &rest[at + 2..at + len];
+        let value = std::env::var(name).map_err(|_| {
+            ConfigError(format!(
+                "{origin}: the environment has no variable {name:?}, which ${{{name}}} asks for"
+            ))
+        })?;
+        expanded.push_str(&rest[..at]);
+        expanded.push_str(&value);
+        rest = &rest[at + len + 1..];
+    }
+    expanded.push_str(rest);
+    Ok(expanded)
+}

@@ -1,0 +1,14 @@
+//! Kafka, by librdkafka: the only room that names `rdkafka`. It implements the
+//! ports of the worker loop (source, offset store, sink) and asks the cluster
+//! what the start-up checks want to know.
+
+pub mod cluster;
+mod context;
+pub mod doorbell;
+pub mod embedded;
+pub mod group;
+pub mod properties;
+mod queue;
+mod record;
+pub mod sink;
+pub mod topics;

@@ -1,0 +1,88 @@
+//! What librdkafka says by itself: its log lines, and the last thing that went
+//! wrong, which is what an error about an unreachable cluster has to name.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rdkafka::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::ProducerContext;
+
+use crate::pipeline::ports::{Ack, Ticket};
+
+/// The context of every client of ours.
+#[derive(Clone, Default)]
+pub struct Context {
+    trouble: Arc<Mutex<Option<String>>>,
+    acks: Arc<Mutex<Vec<Ack>>>,
+}
+
+impl Context {
+    /// The last thing that librdkafka complained of.
+    pub fn last_trouble(&self) -> Option<String> {
+        self.trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Moves the acknowledgements that have come since the last call.
+    pub fn take_acks(&self, into: &mut Vec<Ack>) {
+        into.append(&mut self.acks.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
+        match level {
+            Emerg | Alert | Critical | Error => {
+                *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(message.to_owned());
+                // A lost connection is librdkafka's to mend, and it does.
+                tracing::warn!(target: "librdkafka", facility, "{message}");
+            }
+            // A property of the other kind of client, which the common
+            // [kafka.properties] hand to both.
+            Warning if facility == "CONFWARN" => {
+                tracing::debug!(target: "librdkafka", facility, "{message}");
+            }
+            Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
+            Notice | Info => tracing::debug!(target: "librdkafka", facility, "{message}"),
+            Debug => tracing::trace!(target: "librdkafka", facility, "{message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        tracing::debug!(target: "librdkafka", %error, "{reason}");
+    }
+}
+
+impl ConsumerContext for Context {}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
+        let ack = Ack {
+            ticket: Ticket::from_bits(opaque as u64),
+            result: match result {
+                Ok(_) => Ok(()),
+                Err((error, _)) => Err(match error.rdkafka_error_code() {
+                    Some(code) => code.to_string(),
+                    None => error.to_string(),
+                }),
+            },
+        };
+        self.acks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(ack);
+    }
+}
+
+/// The opaque of a delivery holds a whole ticket.
+const _: () = assert!(usize::BITS == 64, "a delivery's opaque must hold 64 bits");

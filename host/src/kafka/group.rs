@@ -1,0 +1,412 @@
+//! A member of a consumer group: the source of records, and the store of
+//! positions that the group is.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow, bail};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{CommitMode, Consumer as _, RebalanceProtocol};
+use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::context::Context;
+use super::doorbell::Doorbell;
+use super::queue::{Consumer, EventKind, Queue, assignment_lost, cached_end};
+use super::record::{Fetched, Message};
+use crate::config::Start;
+use crate::pipeline::ports::{Fatal, LaneId, OffsetStore, Source, SourceEvent};
+use crate::record::{NextOffset, Record as _, TopicPartition};
+use crate::stop::Stop;
+use crate::telemetry;
+
+/// The longest that one question to the cluster waits before it is asked again.
+const ASK: Duration = Duration::from_secs(5);
+
+/// How long a question that failed at once waits before it is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// What a member needs to know besides librdkafka's properties.
+pub struct Membership {
+    pub group: String,
+    pub topics: Vec<String>,
+    pub start: Start,
+    /// How many partitions each topic had when the run began: one that appears
+    /// later is read from its beginning, whatever `start` says.
+    pub partitions: Vec<(String, i32)>,
+}
+
+/// Joins the group and hands out its two faces.
+pub fn join(
+    config: &ClientConfig,
+    membership: Membership,
+    bell: Doorbell,
+    stop: Arc<Stop>,
+) -> Result<(GroupSource, GroupOffsets), Fatal> {
+    let consumer: Arc<Consumer> = Arc::new(
+        config
+            .create_with_context(Context::default())
+            .context("the consumer could not be made")?,
+    );
+    let mut events =
+        Queue::of_events(&consumer).context("librdkafka has no queue for a consumer's events")?;
+    events.ring(&bell);
+    let topics: Vec<&str> = membership.topics.iter().map(String::as_str).collect();
+    consumer
+        .subscribe(&topics)
+        .with_context(|| format!("the topics {} can't be subscribed to", topics.join(", ")))?;
+    let ask = Ask {
+        consumer: Arc::clone(&consumer),
+        stop,
+    };
+    let offsets = GroupOffsets {
+        consumer: Arc::clone(&consumer),
+        ask: ask.clone(),
+    };
+    let source = GroupSource {
+        lanes: Vec::new(),
+        events,
+        consumer,
+        membership,
+        bell,
+        ask,
+    };
+    Ok((source, offsets))
+}
+
+/// Questions to the cluster that are asked until they are answered, or until the
+/// run is told to stop: an outage is waited out.
+#[derive(Clone)]
+struct Ask {
+    consumer: Arc<Consumer>,
+    stop: Arc<Stop>,
+}
+
+impl Ask {
+    fn until_answered<T>(
+        &self,
+        what: &str,
+        question: impl Fn(&Consumer) -> Result<T, KafkaError>,
+    ) -> Result<T, Fatal> {
+        loop {
+            match question(&self.consumer) {
+                Ok(answer) => return Ok(answer),
+                Err(error) if self.stop.requested() => {
+                    return Err(error).with_context(|| format!("{what} (stopped while asking)"));
+                }
+                Err(error) => {
+                    telemetry::waiting(what, &error.to_string());
+                    self.stop.wait(ASK_AGAIN);
+                }
+            }
+        }
+    }
+}
+
+struct Lane {
+    id: LaneId,
+    partition: TopicPartition,
+    queue: Queue,
+    /// An error and what came behind it, found while fetching.
+    behind: Option<Fetched>,
+}
+
+pub struct GroupSource {
+    lanes: Vec<Lane>,
+    events: Queue,
+    consumer: Arc<Consumer>,
+    membership: Membership,
+    bell: Doorbell,
+    ask: Ask,
+}
+
+impl GroupSource {
+    fn eager(&self) -> bool {
+        matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Eager)
+    }
+
+    /// What an error in a record's place means.
+    fn on_error(
+        &self,
+        partition: &TopicPartition,
+        offset: i64,
+        code: RDKafkaErrorCode,
+        text: &str,
+    ) -> Result<(), Fatal> {
+        match code {
+            // Of the surroundings: librdkafka asks again by itself.
+            RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::Resolve => {
+                telemetry::waiting(&format!("reading {partition}"), text);
+                Ok(())
+            }
+            RDKafkaErrorCode::AutoOffsetReset => {
+                let held =
+                    match self
+                        .consumer
+                        .fetch_watermarks(&partition.topic, partition.partition, ASK)
+                    {
+                        Ok((low, high)) => format!("the broker holds {low} to {high}"),
+                        Err(error) => format!("what the broker holds could not be asked: {error}"),
+                    };
+                Err(anyhow!(
+                    "the position of group {} in topic {}, partition {} is gone: {text}; {held}. \
+                     Nothing was skipped: move the group's offset to where it shall go on \
+                     (kafka-consumer-groups --reset-offsets), or use another --group",
+                    self.membership.group,
+                    partition.topic,
+                    partition.partition,
+                ))
+            }
+            code => Err(anyhow!(
+                "topic {}, partition {}, offset {offset} can't be read: {text} ({code:?})",
+                partition.topic,
+                partition.partition,
+            )),
+        }
+    }
+}
+
+impl Source for GroupSource {
+    type Record = Message;
+    type Batch = Fetched;
+
+    fn poll(&mut self) -> Result<Option<SourceEvent>, Fatal> {
+        while let Some(event) = self.events.event(Duration::ZERO) {
+            match event.kind() {
+                EventKind::Assign => return Ok(Some(SourceEvent::Assigned(event.partitions()))),
+                EventKind::Revoke if assignment_lost(&self.consumer) => {
+                    return Ok(Some(SourceEvent::Lost(event.partitions())));
+                }
+                EventKind::Revoke => return Ok(Some(SourceEvent::Revoked(event.partitions()))),
+                EventKind::OffsetCommit => {
+                    if let Err(reason) = event.commit_result() {
+                        return Ok(Some(SourceEvent::CommitFailed {
+                            partitions: event.partitions(),
+                            reason,
+                        }));
+                    }
+                }
+                EventKind::Error {
+                    fatal: true,
+                    code,
+                    text,
+                } => {
+                    bail!("the consumer can't go on: {text} ({code:?})");
+                }
+                EventKind::Error { code, text, .. } => {
+                    telemetry::consumer_trouble(&code.to_string(), &text)
+                }
+                EventKind::Message => {
+                    bail!("librdkafka handed out a record outside of its partition's queue");
+                }
+                EventKind::Other => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn resolve(&mut self, partition: &TopicPartition) -> Result<NextOffset, Fatal> {
+        let known = self
+            .membership
+            .partitions
+            .iter()
+            .find(|(topic, _)| **topic == *partition.topic)
+            .map_or(i32::MAX, |(_, count)| *count);
+        let start = if partition.partition < known {
+            self.membership.start
+        } else {
+            Start::Earliest
+        };
+        if start == Start::Stored {
+            bail!(
+                "group {} has no stored position for topic {}, partition {}, and input.start is \
+                 \"stored\": start it once with --start earliest or --start latest",
+                self.membership.group,
+                partition.topic,
+                partition.partition,
+            );
+        }
+        let what = format!("the first and last offset of {partition} are asked for");
+        let (low, high) = self.ask.until_answered(&what, |consumer| {
+            consumer.fetch_watermarks(&partition.topic, partition.partition, ASK)
+        })?;
+        Ok(NextOffset(if start == Start::Latest { high } else { low }))
+    }
+
+    fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal> {
+        let mut list = TopicPartitionList::with_capacity(lanes.len());
+        for (id, partition, position) in lanes {
+            let mut queue = Queue::of_partition(&self.consumer, partition)
+                .with_context(|| format!("librdkafka has no queue for {partition}"))?;
+            queue.ring(&self.bell);
+            self.lanes.push(Lane {
+                id: *id,
+                partition: partition.clone(),
+                queue,
+                behind: None,
+            });
+            list.add_partition_offset(
+                &partition.topic,
+                partition.partition,
+                Offset::Offset(position.0),
+            )?;
+        }
+        if self.eager() {
+            self.consumer.assign(&list)
+        } else {
+            self.consumer.incremental_assign(&list)
+        }
+        .context("the assignment was not taken")
+    }
+
+    fn fetch(&mut self, id: LaneId, max: usize) -> Result<Option<Fetched>, Fatal> {
+        loop {
+            let Some(lane) = self.lanes.iter_mut().find(|lane| lane.id == id) else {
+                return Ok(None);
+            };
+            let Some(mut fetched) = lane.behind.take().or_else(|| lane.queue.messages(max)) else {
+                return Ok(None);
+            };
+            let messages = fetched.as_ref();
+            let Some(at) = messages.iter().position(|m| m.error().is_some()) else {
+                return Ok(Some(fetched));
+            };
+            if at > 0 {
+                lane.behind = Some(fetched.split_off(at));
+                return Ok(Some(fetched));
+            }
+            // The error comes first: judged now, and what is behind it next.
+            let offset = messages[0].offset();
+            let error = messages[0].error();
+            let behind = fetched.split_off(1);
+            lane.behind = (!behind.as_ref().is_empty()).then_some(behind);
+            if let Some((code, text)) = error {
+                let partition = lane.partition.clone();
+                self.on_error(&partition, offset, code, &text)?;
+            }
+        }
+    }
+
+    fn end(&self, id: LaneId) -> Option<i64> {
+        let lane = self.lanes.iter().find(|lane| lane.id == id)?;
+        cached_end(&self.consumer, &lane.partition)
+    }
+
+    fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {
+        self.lanes
+            .retain(|lane| !partitions.contains(&lane.partition));
+        if self.eager() {
+            self.consumer.unassign()
+        } else {
+            let mut list = TopicPartitionList::with_capacity(partitions.len());
+            for partition in partitions {
+                list.add_partition(&partition.topic, partition.partition);
+            }
+            self.consumer.incremental_unassign(&list)
+        }
+        .context("the partitions could not be given up")
+    }
+
+    fn wait(&mut self, timeout: Duration) {
+        self.bell.wait(timeout);
+    }
+
+    /// Leaves the group: the coordinator gives the partitions to others at once.
+    fn close(&mut self, deadline: Instant) {
+        self.lanes.clear();
+        if let Err(error) = self.consumer.close_queue() {
+            telemetry::close_failed(&error.to_string());
+            return;
+        }
+        while !self.consumer.closed() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                telemetry::close_failed("the group's coordinator did not answer in time");
+                // Dropping an open consumer waits for its coordinator without
+                // end, so this one is left to the end of the process.
+                std::mem::forget(Arc::clone(&self.consumer));
+                return;
+            }
+            // Everything is drained and committed already.
+            if let Some(event) = self.events.event(left.min(Duration::from_millis(100)))
+                && matches!(event.kind(), EventKind::Assign | EventKind::Revoke)
+                && let Err(error) = self.consumer.unassign()
+            {
+                telemetry::close_failed(&error.to_string());
+            }
+        }
+    }
+}
+
+/// Positions in the consumer group.
+pub struct GroupOffsets {
+    consumer: Arc<Consumer>,
+    ask: Ask,
+}
+
+impl OffsetStore for GroupOffsets {
+    fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<NextOffset>>, Fatal> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&partition.topic, partition.partition);
+        }
+        let answer =
+            self.ask
+                .until_answered("the group's positions are asked for", |consumer| {
+                    let answer = consumer.committed_offsets(list.clone(), ASK)?;
+                    for element in answer.elements() {
+                        element.error()?;
+                    }
+                    Ok(answer)
+                })?;
+        partitions
+            .iter()
+            .map(|partition| {
+                let element = answer
+                    .find_partition(&partition.topic, partition.partition)
+                    .with_context(|| format!("the group's answer leaves out {partition}"))?;
+                Ok(match element.offset() {
+                    Offset::Offset(next) => Some(NextOffset(next)),
+                    _ => None,
+                })
+            })
+            .collect()
+    }
+
+    fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), Fatal> {
+        self.consumer
+            .commit(&list_of(positions)?, CommitMode::Async)
+            .context("a commit could not be sent")
+    }
+
+    fn commit_now(
+        &mut self,
+        positions: &[(TopicPartition, NextOffset)],
+        deadline: Instant,
+    ) -> Result<(), Fatal> {
+        let timeout = deadline.saturating_duration_since(Instant::now());
+        Queue::commit(&self.consumer, &list_of(positions)?, timeout).map_err(Fatal::msg)
+    }
+}
+
+fn list_of(positions: &[(TopicPartition, NextOffset)]) -> Result<TopicPartitionList, Fatal> {
+    let mut list = TopicPartitionList::with_capacity(positions.len());
+    for (partition, position) in positions {
+        list.add_partition_offset(
+            &partition.topic,
+            partition.partition,
+            Offset::Offset(position.0),
+        )?;
+    }
+    Ok(list)
+}

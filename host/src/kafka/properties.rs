@@ -1,0 +1,199 @@
+//! librdkafka's properties: ours, the user's, and those that would break the
+//! promise and are refused.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+
+use crate::config::{ConfigError, Pipeline, Settings};
+
+/// What a user may not set, and why.
+const REFUSED: &[(&str, &str)] = &[
+    ("enable.auto.commit", COMMITS),
+    ("auto.commit.enable", COMMITS),
+    ("auto.commit.interval.ms", COMMITS),
+    ("enable.auto.offset.store", COMMITS),
+    (
+        "auto.offset.reset",
+        "a position that is gone must never be a silent jump; input.start says where a partition begins",
+    ),
+    (
+        "enable.partition.eof",
+        "the worker loop does not read ends from the stream",
+    ),
+    ("acks", ACKS),
+    ("request.required.acks", ACKS),
+    (
+        "enable.idempotence",
+        "without idempotence a retry could change the order or double records",
+    ),
+    (
+        "delivery.report.only.error",
+        "a record is done only when its acknowledgement was seen",
+    ),
+    ("message.timeout.ms", TIMEOUT),
+    ("delivery.timeout.ms", TIMEOUT),
+    ("message.send.max.retries", TIMEOUT),
+    ("retries", TIMEOUT),
+    ("transactional.id", "this version writes no transactions"),
+    ("bootstrap.servers", "use --brokers (kafka.brokers)"),
+    ("metadata.broker.list", "use --brokers (kafka.brokers)"),
+    ("group.id", "use --group (input.group)"),
+    ("linger.ms", "use --linger (batch.linger)"),
+    ("queue.buffering.max.ms", "use --linger (batch.linger)"),
+    ("topic.metadata.refresh.interval.ms", "use input.discover"),
+];
+
+const COMMITS: &str = "offsets are committed only when everything that a record led to is \
+                       acknowledged; delivery.commit_interval says how often";
+const ACKS: &str = "a record is done only when all in-sync replicas have its outputs";
+const TIMEOUT: &str =
+    "an output that librdkafka gives up is a lost record; an outage is waited out";
+
+/// How long librdkafka waits, once its local queue is full, before it fetches
+/// again. Its default of 1 s costs a factor of five in throughput
+/// (docs/benchmarks.md).
+const FETCH_BACKOFF_MS: &str = "2";
+
+/// How many records librdkafka reads ahead of each partition. With its default
+/// of 100,000 the queues alone take over 100 MB for small records.
+const AHEAD_MESSAGES: &str = "20000";
+
+/// How many KiB librdkafka reads ahead, all partitions of a worker together.
+const AHEAD_KIB: i32 = 32 * 1024;
+
+/// The least that one partition reads ahead: librdkafka asks brokers for 1 MiB
+/// a partition and request.
+const LEAST_AHEAD_KIB: i32 = 1024;
+
+/// The largest output: as large as brokers can be set to take in practice. The
+/// broker's own limit decides.
+const LARGEST_OUTPUT: &str = "16777216";
+
+/// Outputs on their way: at most so many KiB and records a worker.
+const IN_FLIGHT_KIB: &str = "32768";
+const IN_FLIGHT_RECORDS: &str = "50000";
+
+/// Reads the user's properties and refuses what would break the promise.
+pub fn read(settings: &Settings) -> Result<crate::config::Properties, ConfigError> {
+    let section = |name: &str| -> Result<BTreeMap<String, String>, ConfigError> {
+        let properties = settings.properties(name)?;
+        for property in properties.keys() {
+            if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| refused == property) {
+                return Err(ConfigError(format!(
+                    "{}: {property} can't be set: {why}",
+                    settings.place(&format!("{name}{property}"))
+                )));
+            }
+        }
+        Ok(properties)
+    };
+    Ok(crate::config::Properties {
+        common: section("kafka.properties.")?,
+        consumer: section("kafka.consumer.")?,
+        producer: section("kafka.producer.")?,
+    })
+}
+
+/// Has librdkafka check every name and value of the user's.
+pub fn check(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError> {
+    let clients = [
+        (consumer(pipeline, 0, 1), "kafka.consumer."),
+        (producer(pipeline, 0), "kafka.producer."),
+    ];
+    for (config, section) in clients {
+        let Err(error) = config.create_native_config() else {
+            continue;
+        };
+        let KafkaError::ClientConfig(_, description, name, value) = error else {
+            return Err(ConfigError(format!(
+                "librdkafka refuses its configuration: {error}"
+            )));
+        };
+        let key = [section, "kafka.properties."]
+            .map(|section| format!("{section}{name}"))
+            .into_iter()
+            .find(|key| settings.origin(key).is_some())
+            .unwrap_or_else(|| name.clone());
+        return Err(ConfigError(format!(
+            "{}: librdkafka does not take {name} = {value:?}: {description}",
+            settings.place(&key)
+        )));
+    }
+    Ok(())
+}
+
+/// For questions to the cluster: how to connect, and nothing else.
+pub fn client(pipeline: &Pipeline) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &pipeline.brokers)
+        .set("client.id", format!("millrace-{}", pipeline.name))
+        // An outage is told once, by the question that met it.
+        .set("log.connection.close", "false");
+    extend(&mut config, &pipeline.properties.common);
+    config
+}
+
+/// For the consumer of a worker that shares `partitions` input partitions.
+pub fn consumer(pipeline: &Pipeline, worker: usize, partitions: i32) -> ClientConfig {
+    let ahead = (AHEAD_KIB / partitions.max(1)).max(LEAST_AHEAD_KIB);
+    let mut config = client(pipeline);
+    config
+        .set("client.id", format!("millrace-{}-{worker}", pipeline.name))
+        .set("group.id", &pipeline.input.group)
+        .set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS)
+        .set("queued.min.messages", AHEAD_MESSAGES)
+        .set("queued.max.messages.kbytes", ahead.to_string())
+        .set(
+            "topic.metadata.refresh.interval.ms",
+            millis(pipeline.input.discover),
+        );
+    extend(&mut config, &pipeline.properties.common);
+    extend(&mut config, &pipeline.properties.consumer);
+    // KIP-848's protocol has the broker assign, and refuses a strategy.
+    let new_protocol = config
+        .get("group.protocol")
+        .is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"));
+    if config.get("partition.assignment.strategy").is_none() && !new_protocol {
+        config.set("partition.assignment.strategy", "cooperative-sticky");
+    }
+    config
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error");
+    config
+}
+
+/// For the producer of a worker.
+pub fn producer(pipeline: &Pipeline, worker: usize) -> ClientConfig {
+    let mut config = client(pipeline);
+    config
+        .set("client.id", format!("millrace-{}-{worker}", pipeline.name))
+        // Java's, so that joins with other writers line up.
+        .set("partitioner", "murmur2_random")
+        .set("message.max.bytes", LARGEST_OUTPUT)
+        .set("queue.buffering.max.kbytes", IN_FLIGHT_KIB)
+        .set("queue.buffering.max.messages", IN_FLIGHT_RECORDS)
+        .set("linger.ms", millis(pipeline.linger));
+    extend(&mut config, &pipeline.properties.common);
+    extend(&mut config, &pipeline.properties.producer);
+    config
+        .set("enable.idempotence", "true")
+        .set("message.timeout.ms", "0");
+    config
+}
+
+fn extend(config: &mut ClientConfig, properties: &BTreeMap<String, String>) {
+    for (name, value) in properties {
+        config.set(name, value);
+    }
+}
+
+/// librdkafka takes fractions of a millisecond for `linger.ms` only, and whole
+/// ones serve everywhere.
+fn millis(duration: Duration) -> String {
+    duration.as_millis().to_string()
+}

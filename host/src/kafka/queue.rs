@@ -1,0 +1,281 @@
+//! librdkafka's queues by their C interface. rdkafka's safe one serves a
+//! partition's queue one message at a time, with an allocation each, and runs
+//! rebalances inside a callback; the worker wants whole batches and plain events.
+//!
+//! Everything unsafe of consuming stands here and in `record`.
+
+use std::ffi::{CStr, CString};
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rdkafka::bindings as sys;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::IsError as _;
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaEvent, RDKafkaQueue, RDKafkaTopicPartitionList};
+
+use super::context::Context;
+use super::doorbell::{Doorbell, ring_native};
+use super::record::Fetched;
+use crate::record::{NextOffset, TopicPartition};
+
+pub(super) type Consumer = BaseConsumer<Context>;
+
+/// One of a consumer's queues.
+pub(super) struct Queue {
+    native: NonNull<RDKafkaQueue>,
+    /// Keeps the client alive for as long as its queue.
+    consumer: Arc<Consumer>,
+    bell: Option<Doorbell>,
+}
+
+// SAFETY: librdkafka's queues are thread-safe (INTRODUCTION.md, "Threads and
+// callbacks"); the worker that made one is the only one to use it anyway.
+unsafe impl Send for Queue {}
+
+impl Queue {
+    /// The queue of the consumer's events.
+    pub fn of_events(consumer: &Arc<Consumer>) -> Option<Self> {
+        // SAFETY: the client lives; the answer is a new reference or null.
+        let native = unsafe { sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
+        Self::from_native(native, consumer)
+    }
+
+    /// The queue of one partition, split from the common one, so that its
+    /// records come here and nowhere else. To be called before the partition is
+    /// assigned: the split outlives assignments.
+    pub fn of_partition(consumer: &Arc<Consumer>, partition: &TopicPartition) -> Option<Self> {
+        let topic = CString::new(&*partition.topic).ok()?;
+        // SAFETY: the client and the name live for the call; the answer is a new
+        // reference or null.
+        let native = unsafe {
+            sys::rd_kafka_queue_get_partition(
+                consumer.client().native_ptr(),
+                topic.as_ptr(),
+                partition.partition,
+            )
+        };
+        let queue = Self::from_native(native, consumer)?;
+        // SAFETY: a live queue; null ends the forwarding to the common one.
+        unsafe { sys::rd_kafka_queue_forward(queue.native.as_ptr(), ptr::null_mut()) };
+        Some(queue)
+    }
+
+    /// A queue of its own, for the answer to one request.
+    fn of_replies(consumer: &Arc<Consumer>) -> Option<Self> {
+        // SAFETY: the client lives; the answer is a new queue.
+        let native = unsafe { sys::rd_kafka_queue_new(consumer.client().native_ptr()) };
+        Self::from_native(native, consumer)
+    }
+
+    fn from_native(native: *mut RDKafkaQueue, consumer: &Arc<Consumer>) -> Option<Self> {
+        Some(Self {
+            native: NonNull::new(native)?,
+            consumer: Arc::clone(consumer),
+            bell: None,
+        })
+    }
+
+    /// Rings whenever the queue stops being empty.
+    pub fn ring(&mut self, bell: &Doorbell) {
+        let opaque = bell.as_opaque();
+        self.bell = Some(bell.clone());
+        // SAFETY: the bell that the opaque points into is kept beside the queue,
+        // and `drop` switches the callback off first.
+        unsafe {
+            sys::rd_kafka_queue_cb_event_enable(self.native.as_ptr(), Some(ring_native), opaque);
+        }
+    }
+
+    /// The next event.
+    pub fn event(&self, timeout: Duration) -> Option<Event> {
+        let ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: a live queue; the answer is ours to destroy, or null.
+        let event = unsafe { sys::rd_kafka_queue_poll(self.native.as_ptr(), ms) };
+        NonNull::new(event).map(Event)
+    }
+
+    /// At most `max` messages that have arrived; `None` if there are none. Never
+    /// waits. Some of them may be errors.
+    pub fn messages(&self, max: usize) -> Option<Fetched> {
+        // SAFETY: a live queue.
+        if unsafe { sys::rd_kafka_queue_length(self.native.as_ptr()) } == 0 {
+            return None;
+        }
+        Fetched::from_native(&self.consumer, max, |room| {
+            // SAFETY: `room` has place for `max` pointers, and librdkafka fills
+            // as many as it returns, each one ours to destroy.
+            unsafe { sys::rd_kafka_consume_batch_queue(self.native.as_ptr(), 0, room, max) }
+        })
+    }
+
+    /// Asks the coordinator to commit and waits for its answer, `timeout` at
+    /// the longest (librdkafka's own synchronous commit has no such bound).
+    pub fn commit(
+        consumer: &Arc<Consumer>,
+        positions: &rdkafka::TopicPartitionList,
+        timeout: Duration,
+    ) -> Result<(), String> {
+        let replies = Self::of_replies(consumer).ok_or("no memory for a reply queue")?;
+        // SAFETY: client, list and queue live for the call; librdkafka copies
+        // the list; no callback is given, so the answer is an event.
+        let error = unsafe {
+            sys::rd_kafka_commit_queue(
+                consumer.client().native_ptr(),
+                positions.ptr(),
+                replies.native.as_ptr(),
+                None,
+                ptr::null_mut(),
+            )
+        };
+        if error.is_error() {
+            return Err(RDKafkaErrorCode::from(error).to_string());
+        }
+        match replies.event(timeout) {
+            None => Err(format!(
+                "no answer from the group's coordinator within {timeout:?}"
+            )),
+            Some(event) => event.commit_result(),
+        }
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        // SAFETY: a live queue, not used after this.
+        unsafe {
+            sys::rd_kafka_queue_cb_event_enable(self.native.as_ptr(), None, ptr::null_mut());
+            sys::rd_kafka_queue_destroy(self.native.as_ptr());
+        }
+    }
+}
+
+/// What a consumer's event is about.
+pub(super) enum EventKind {
+    Assign,
+    Revoke,
+    OffsetCommit,
+    Error {
+        fatal: bool,
+        code: RDKafkaErrorCode,
+        text: String,
+    },
+    Message,
+    Other,
+}
+
+/// One event from a queue.
+pub(super) struct Event(NonNull<RDKafkaEvent>);
+
+impl Event {
+    pub fn kind(&self) -> EventKind {
+        // SAFETY (all calls): a live event; strings are copied before it dies.
+        let event = self.0.as_ptr();
+        match unsafe { sys::rd_kafka_event_type(event) } {
+            sys::RD_KAFKA_EVENT_REBALANCE => match self.code() {
+                RDKafkaErrorCode::AssignPartitions => EventKind::Assign,
+                // Every other code asks to give everything up.
+                _ => EventKind::Revoke,
+            },
+            sys::RD_KAFKA_EVENT_OFFSET_COMMIT => EventKind::OffsetCommit,
+            sys::RD_KAFKA_EVENT_FETCH => EventKind::Message,
+            sys::RD_KAFKA_EVENT_ERROR => EventKind::Error {
+                // SAFETY: as above.
+                fatal: unsafe { sys::rd_kafka_event_error_is_fatal(event) } != 0,
+                code: self.code(),
+                text: self.text(),
+            },
+            _ => EventKind::Other,
+        }
+    }
+
+    fn code(&self) -> RDKafkaErrorCode {
+        // SAFETY: a live event.
+        unsafe { sys::rd_kafka_event_error(self.0.as_ptr()) }.into()
+    }
+
+    fn text(&self) -> String {
+        // SAFETY: a live event; the text lives as long as it and is copied here.
+        let text = unsafe { sys::rd_kafka_event_error_string(self.0.as_ptr()) };
+        if text.is_null() {
+            return self.code().to_string();
+        }
+        // SAFETY: a C string, not null.
+        unsafe { CStr::from_ptr(text) }
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    /// Whether a commit was taken, for every partition.
+    pub fn commit_result(&self) -> Result<(), String> {
+        match self.code() {
+            RDKafkaErrorCode::NoError | RDKafkaErrorCode::NoOffset => {}
+            code => return Err(code.to_string()),
+        }
+        for (partition, _, code) in self.positions() {
+            if code != RDKafkaErrorCode::NoError {
+                return Err(format!("{partition}: {code}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The partitions that the event is about.
+    pub fn partitions(&self) -> Vec<TopicPartition> {
+        self.positions().into_iter().map(|(p, ..)| p).collect()
+    }
+
+    fn positions(&self) -> Vec<(TopicPartition, NextOffset, RDKafkaErrorCode)> {
+        // SAFETY: a live event; the list lives as long as it, or is null.
+        let list: *mut RDKafkaTopicPartitionList =
+            unsafe { sys::rd_kafka_event_topic_partition_list(self.0.as_ptr()) };
+        let Some(list) = NonNull::new(list) else {
+            return Vec::new();
+        };
+        // SAFETY: `cnt` elements stand at `elems`, each with a C string for its topic.
+        unsafe {
+            let list = list.as_ref();
+            (0..usize::try_from(list.cnt).unwrap_or(0))
+                .map(|i| {
+                    let element = &*list.elems.add(i);
+                    let topic = CStr::from_ptr(element.topic).to_string_lossy();
+                    (
+                        TopicPartition::new(&*topic, element.partition),
+                        NextOffset(element.offset),
+                        RDKafkaErrorCode::from(element.err),
+                    )
+                })
+                .collect()
+        }
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: ours, and not used after this.
+        unsafe { sys::rd_kafka_event_destroy(self.0.as_ptr()) };
+    }
+}
+
+/// Whether the group gave the assignment away without us.
+pub(super) fn assignment_lost(consumer: &Consumer) -> bool {
+    // SAFETY: the client lives.
+    unsafe { sys::rd_kafka_assignment_lost(consumer.client().native_ptr()) != 0 }
+}
+
+/// A partition's end, as the last fetch told it; `None` before the first one.
+pub(super) fn cached_end(consumer: &Consumer, partition: &TopicPartition) -> Option<i64> {
+    let topic = CString::new(&*partition.topic).ok()?;
+    let (mut low, mut high) = (-1, -1);
+    // SAFETY: client and name live for the call, and both numbers are written.
+    let error = unsafe {
+        sys::rd_kafka_get_watermark_offsets(
+            consumer.client().native_ptr(),
+            topic.as_ptr(),
+            partition.partition,
+            &mut low,
+            &mut high,
+        )
+    };
+    (!error.is_error() && high >= 0).then_some(high)
+}

@@ -1,0 +1,122 @@
+//! Which topics exist: looked up in the background when a plugin first names
+//! one, so that no worker waits for the cluster's answer.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use super::cluster::Cluster;
+use super::doorbell::Doorbell;
+use crate::telemetry;
+
+/// The longest topic name (Kafka's `Topic.MAX_NAME_LENGTH`).
+const LONGEST_NAME: usize = 249;
+
+/// How long one look-up waits for the cluster before it tries again.
+const ASK: Duration = Duration::from_secs(5);
+
+/// How long a look-up that failed at once waits before it tries again.
+const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// What is known of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topic {
+    /// It has so many partitions.
+    Exists(i32),
+    /// It does not exist, and this one's name is the nearest to it.
+    Missing { nearest: Option<String> },
+    /// The answer is on its way.
+    Asked,
+}
+
+/// The topics of one cluster, as far as somebody asked for them.
+#[derive(Clone)]
+pub struct Topics {
+    known: Arc<Mutex<HashMap<String, Topic>>>,
+    questions: Sender<(String, Doorbell)>,
+}
+
+impl Topics {
+    /// Starts the thread that asks. It ends when the last clone is dropped.
+    pub fn new(cluster: Arc<Cluster>) -> std::io::Result<Self> {
+        let known = Arc::new(Mutex::new(HashMap::new()));
+        let (questions, asked) = channel();
+        let answers = Arc::clone(&known);
+        thread::Builder::new()
+            .name("topics".to_owned())
+            .spawn(move || answer(&cluster, &asked, &answers))?;
+        Ok(Self { known, questions })
+    }
+
+    /// What is known of `name`. The first question for it is `Asked`, and `bell`
+    /// rings with the answer.
+    pub fn look_up(&self, name: &str, bell: &Doorbell) -> Topic {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(topic) = known.get(name) {
+            return topic.clone();
+        }
+        known.insert(name.to_owned(), Topic::Asked);
+        // The thread ends only after every sender.
+        let _ = self.questions.send((name.to_owned(), bell.clone()));
+        Topic::Asked
+    }
+}
+
+fn answer(
+    cluster: &Cluster,
+    asked: &Receiver<(String, Doorbell)>,
+    known: &Mutex<HashMap<String, Topic>>,
+) {
+    while let Ok((name, bell)) = asked.recv() {
+        let topic = loop {
+            match cluster.topic(&name, ASK) {
+                Ok(topic) => break topic,
+                Err(error) => {
+                    telemetry::waiting(
+                        &format!("topic {name} is looked up"),
+                        &format!("{error:#}"),
+                    );
+                    thread::sleep(ASK_AGAIN);
+                }
+            }
+        };
+        known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name, topic);
+        bell.ring();
+    }
+}
+
+/// Why Kafka would not take this name for a topic, if it would not
+/// (`org.apache.kafka.common.internals.Topic.validate`).
+pub fn illegal_name(name: &str) -> Option<String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() {
+        Some("a topic's name can't be empty".to_owned())
+    } else if name == "." || name == ".." {
+        Some(format!("a topic's name can't be {name:?}"))
+    } else if name.len() > LONGEST_NAME {
+        Some(format!(
+            "a topic's name has at most {LONGEST_NAME} characters, and this one has {}",
+            name.len()
+        ))
+    } else if !name.chars().all(legal) {
+        Some(format!(
+            "{name:?} is no legal topic name: it may hold ASCII letters, digits, '.', '_' and '-'"
+        ))
+    } else {
+        None
+    }
+}
+
+/// The name of `names` that is most like `name`, if one is like it at all.
+pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .map(|other| (strsim::jaro_winkler(name, other), other))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, other)| other)
+}

@@ -1,0 +1,19 @@
+//! Millrace's host: leads Kafka records through a WebAssembly component and the
+//! results back to Kafka.
+//!
+//! ```text
+//! consume → decode → transform → encode → produce → commit
+//! ```
+//!
+//! An offset is committed only when everything that its record led to is
+//! acknowledged by the broker. ARCHITECTURE.md is the map.
+
+pub mod cli;
+pub mod config;
+pub mod kafka;
+pub mod pipeline;
+pub mod plugin;
+pub mod record;
+pub mod runner;
+pub mod stop;
+pub mod telemetry;

@@ -1,0 +1,9 @@
+//! The worker loop and its pure parts. Nothing here knows a broker or Wasm:
+//! those are behind `ports`, and the tests put fakes there.
+
+pub mod batch;
+pub mod isolate;
+mod lane;
+pub mod ports;
+pub mod progress;
+pub mod worker;

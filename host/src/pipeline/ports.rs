@@ -1,0 +1,229 @@
+//! What the worker loop needs from the outside: a source, a sink, a store of
+//! offsets and a transform. The kafka and plugin rooms implement these for real,
+//! the tests with fakes; nothing here knows a broker or Wasm.
+
+use std::time::{Duration, Instant};
+
+use crate::pipeline::progress::Sequence;
+use crate::record::{Header, NextOffset, OwnedHeader, Record, Rejected, TopicPartition, Verdict};
+
+/// Something that ends the run: the surroundings, a bug, or a decision of the
+/// user's, never a single record's fault (that is [`Rejected`]).
+pub type Fatal = anyhow::Error;
+
+/// Names an assignment of a partition to this worker. Never used twice by one
+/// worker, so that a late acknowledgement of an earlier assignment finds nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LaneId(pub u32);
+
+/// What comes back with an acknowledgement: which record of which lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ticket {
+    pub lane: LaneId,
+    pub sequence: Sequence,
+}
+
+impl Ticket {
+    /// Lane ids fit the bits that the sequence leaves.
+    pub const LANE_MASK: u32 = (1 << (64 - Sequence::BITS)) - 1;
+
+    /// Packs the ticket into the 64 bits of a delivery's opaque.
+    pub fn to_bits(self) -> u64 {
+        u64::from(self.lane.0) << Sequence::BITS | self.sequence.bits()
+    }
+
+    pub fn from_bits(bits: u64) -> Self {
+        Self {
+            lane: LaneId((bits >> Sequence::BITS) as u32),
+            sequence: Sequence::from_bits(bits),
+        }
+    }
+}
+
+/// What happens to a source besides records.
+#[derive(Debug)]
+pub enum SourceEvent {
+    /// These are ours now; nothing is read from them before [`Source::start`].
+    Assigned(Vec<TopicPartition>),
+    /// These will be somebody else's: they are drained and committed before
+    /// [`Source::release`].
+    Revoked(Vec<TopicPartition>),
+    /// These are somebody else's already: nothing may be committed.
+    Lost(Vec<TopicPartition>),
+    /// An asynchronous commit did not succeed.
+    CommitFailed {
+        partitions: Vec<TopicPartition>,
+        reason: String,
+    },
+}
+
+/// Where records come from.
+pub trait Source {
+    type Record: Record;
+    /// Consecutive records of one partition.
+    type Batch: AsRef<[Self::Record]>;
+
+    /// The next event, if one waits. Called often: it keeps the membership.
+    fn poll(&mut self) -> Result<Option<SourceEvent>, Fatal>;
+    /// Where a partition begins that has no stored position.
+    fn resolve(&mut self, partition: &TopicPartition) -> Result<NextOffset, Fatal>;
+    /// Reads these partitions from these positions on.
+    fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal>;
+    /// At most `max` records that have arrived for a lane; `None` if there are none.
+    fn fetch(&mut self, lane: LaneId, max: usize) -> Result<Option<Self::Batch>, Fatal>;
+    /// The end of a lane's partition, as far as it is known without asking.
+    fn end(&self, lane: LaneId) -> Option<i64>;
+    /// Gives up partitions, after they were drained or lost. Their lanes end.
+    fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal>;
+    /// Returns when there may be something to do, at `timeout` at the latest.
+    fn wait(&mut self, timeout: Duration);
+    /// Leaves for good, within `deadline`.
+    fn close(&mut self, deadline: Instant);
+}
+
+/// Where positions are kept.
+pub trait OffsetStore {
+    /// The stored position of each partition, in their order.
+    fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<NextOffset>>, Fatal>;
+    /// Stores positions, perhaps later: a failure may come as
+    /// [`SourceEvent::CommitFailed`].
+    fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), Fatal>;
+    /// Stores positions before it returns, which it does by `deadline`.
+    fn commit_now(
+        &mut self,
+        positions: &[(TopicPartition, NextOffset)],
+        deadline: Instant,
+    ) -> Result<(), Fatal>;
+}
+
+/// The headers of what goes out.
+#[derive(Debug, Clone, Copy)]
+pub enum OutgoingHeaders<'a> {
+    /// The source record's, byte for byte.
+    Source,
+    List(&'a [OwnedHeader]),
+}
+
+/// One record on its way to the sink.
+#[derive(Debug, Clone, Copy)]
+pub struct Outgoing<'a> {
+    pub topic: &'a str,
+    pub partition: Option<i32>,
+    /// Milliseconds since the epoch; `None`: now.
+    pub timestamp: Option<i64>,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: OutgoingHeaders<'a>,
+}
+
+impl Outgoing<'_> {
+    /// What the record weighs: key, value and headers, in bytes. Kafka adds at
+    /// most about 70 bytes of framing (KIP-98's record format).
+    pub fn size(&self, source: &[Header<'_>]) -> usize {
+        let headers: usize = match self.headers {
+            OutgoingHeaders::Source => source
+                .iter()
+                .map(|h| h.name.len() + h.value.map_or(0, <[u8]>::len))
+                .sum(),
+            OutgoingHeaders::List(list) => list
+                .iter()
+                .map(|h| h.name.len() + h.value.as_ref().map_or(0, Vec::len))
+                .sum(),
+        };
+        self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len) + headers
+    }
+}
+
+/// What a sink says of an output before anything of its record is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Admission {
+    Admitted,
+    /// The sink has to look something up first; ask again.
+    Later,
+    /// It can never be written, and this says why.
+    Refused(String),
+}
+
+/// What became of a record that was handed to the sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// An [`Ack`] follows.
+    Queued,
+    /// There is no room now; nothing was sent.
+    Full,
+    /// It can never be written, and this says why.
+    Refused(String),
+}
+
+/// The end of one sent output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ack {
+    pub ticket: Ticket,
+    /// `Err` says why the broker did not take it.
+    pub result: Result<(), String>,
+}
+
+/// Where outputs go.
+pub trait Sink<R: Record> {
+    /// Whether this output can be written, as far as can be known before.
+    fn admit(&mut self, outgoing: &Outgoing<'_>, source: &R) -> Result<Admission, Fatal>;
+    /// Hands one output over. Never blocks.
+    fn send(&mut self, outgoing: &Outgoing<'_>, source: &R, ticket: Ticket) -> Result<Sent, Fatal>;
+    /// Adds what was acknowledged since the last call. Never blocks.
+    fn acks(&mut self, into: &mut Vec<Ack>) -> Result<(), Fatal>;
+}
+
+/// The user's code.
+pub trait Transform {
+    /// One verdict a record, in order, or the fault that kept it from giving
+    /// them. After a fault the next call finds a fresh instance.
+    fn process<R: Record>(
+        &mut self,
+        partition: &TopicPartition,
+        records: &[R],
+    ) -> Result<Vec<Verdict>, Fault>;
+}
+
+/// The plugin broke (it did not answer "no").
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A trap, a wrong count, a limit: some record's doing, or the instance's state's.
+    #[error("{0}")]
+    Broke(String),
+    /// The call took longer than it may.
+    #[error("{0}")]
+    TimedOut(String),
+    /// No instance can be made any more.
+    #[error("{0:#}")]
+    Fatal(Fatal),
+}
+
+/// Sees every record once it was judged and its outputs were sent (`--inspect`).
+/// An error of kind `BrokenPipe` ends the run quietly, any other one fails it.
+pub type Tap = Box<dyn FnMut(&TopicPartition, &dyn Record, &Verdict) -> std::io::Result<()> + Send>;
+
+/// Why a worker ended before it was told to.
+#[derive(Debug)]
+pub enum Failure {
+    /// A record was rejected, and the policy is to stop.
+    Rejected(Rejected),
+    Fatal(Fatal),
+    /// Whoever read `--inspect` closed the pipe.
+    TapClosed,
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rejected(rejected) => rejected.fmt(f),
+            Self::Fatal(error) => write!(f, "{error:#}"),
+            Self::TapClosed => f.write_str("whoever read --inspect has gone"),
+        }
+    }
+}
+
+impl From<Fatal> for Failure {
+    fn from(error: Fatal) -> Self {
+        Self::Fatal(error)
+    }
+}

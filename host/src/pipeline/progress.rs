@@ -1,0 +1,150 @@
+//! How far a partition has come: an ordered queue of the records that were
+//! delivered to the plugin, and the offset that may be committed. Pure: no
+//! broker, no clock.
+//!
+//! There is no arithmetic between offsets: compaction, transaction markers and
+//! aborted records leave holes, so the offset to commit is the one after the
+//! last record of the queue's completed head.
+
+use std::collections::VecDeque;
+
+use crate::record::NextOffset;
+
+/// Which record of a [`Progress`], counted from its start and modulo
+/// 2^[`BITS`](Sequence::BITS).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sequence(u64);
+
+impl Sequence {
+    /// How many bits a sequence needs where it is packed into a delivery's opaque.
+    pub const BITS: u32 = 40;
+    const MASK: u64 = (1 << Self::BITS) - 1;
+
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits & Self::MASK)
+    }
+
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    offset: i64,
+    /// Outputs that are not acknowledged, plus one until the record is settled.
+    open: u32,
+}
+
+/// The progress of one assigned partition.
+#[derive(Debug)]
+pub struct Progress {
+    entries: VecDeque<Entry>,
+    /// The sequence of `entries[0]`.
+    head: u64,
+    /// Where the next commit may point to.
+    done: NextOffset,
+    /// What the store was last told; `None` before the first commit and after a
+    /// failed one.
+    committed: Option<NextOffset>,
+}
+
+impl Progress {
+    /// Nothing is done yet, and `start` is the first position to commit where
+    /// the store does not hold it already.
+    pub fn new(start: NextOffset, stored: bool) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            head: 0,
+            done: start,
+            committed: stored.then_some(start),
+        }
+    }
+
+    /// A record begins its way. It stays open until [`settle`](Self::settle),
+    /// whatever is acknowledged before.
+    pub fn begin(&mut self, offset: i64) -> Sequence {
+        debug_assert!(
+            offset
+                >= self
+                    .entries
+                    .back()
+                    .map_or(self.done.0, |last| last.offset + 1),
+            "offset {offset} is behind its partition's progress"
+        );
+        self.entries.push_back(Entry { offset, open: 1 });
+        Sequence::from_bits(self.head.wrapping_add(self.entries.len() as u64 - 1))
+    }
+
+    /// One output of the record was handed to the sink.
+    pub fn sent(&mut self, sequence: Sequence) {
+        if let Some(entry) = self.entry(sequence) {
+            entry.open += 1;
+        }
+    }
+
+    /// One output of the record was acknowledged by the broker.
+    pub fn acknowledged(&mut self, sequence: Sequence) {
+        self.close_one(sequence);
+    }
+
+    /// Everything that the record leads to was handed to the sink (nothing, if
+    /// it was dropped).
+    pub fn settle(&mut self, sequence: Sequence) {
+        self.close_one(sequence);
+    }
+
+    /// The offset of a record that is still open.
+    pub fn offset(&self, sequence: Sequence) -> Option<i64> {
+        self.entries.get(self.index(sequence)).map(|e| e.offset)
+    }
+
+    /// How many records are open or stand behind an open one.
+    pub fn in_flight(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Up to where everything is done.
+    pub fn done(&self) -> NextOffset {
+        self.done
+    }
+
+    /// The position to commit, if the store does not have it yet.
+    pub fn committable(&self) -> Option<NextOffset> {
+        (self.committed != Some(self.done)).then_some(self.done)
+    }
+
+    /// The store was told `position`.
+    pub fn committed(&mut self, position: NextOffset) {
+        self.committed = Some(position);
+    }
+
+    /// The store did not take the last position: it will be offered again.
+    pub fn commit_failed(&mut self) {
+        self.committed = None;
+    }
+
+    fn index(&self, sequence: Sequence) -> usize {
+        (sequence.0.wrapping_sub(self.head) & Sequence::MASK) as usize
+    }
+
+    fn entry(&mut self, sequence: Sequence) -> Option<&mut Entry> {
+        let index = self.index(sequence);
+        self.entries.get_mut(index)
+    }
+
+    fn close_one(&mut self, sequence: Sequence) {
+        let Some(entry) = self.entry(sequence) else {
+            return;
+        };
+        entry.open = entry.open.saturating_sub(1);
+        while let Some(first) = self.entries.front() {
+            if first.open > 0 {
+                break;
+            }
+            self.done = NextOffset::after(first.offset);
+            self.entries.pop_front();
+            self.head = self.head.wrapping_add(1);
+        }
+    }
+}

@@ -1,0 +1,512 @@
+//! The worker loop: control flow only. It moves records from the source through
+//! the plugin to the sink and commits what is done; every rule that it follows
+//! stands in a room of its own (batch, progress, isolate), and every effect
+//! behind a port.
+//!
+//! One worker is one thread, one group member, one plugin instance. It never
+//! waits for one partition: a lane that can't go on keeps what it has in hand
+//! and is asked again at the next step.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+
+use crate::pipeline::batch;
+use crate::pipeline::isolate;
+use crate::pipeline::lane::{Lane, Open, Work};
+use crate::pipeline::ports::{
+    Ack, Admission, Failure, LaneId, OffsetStore, Outgoing, OutgoingHeaders, Sent, Sink, Source,
+    SourceEvent, Tap, Ticket, Transform,
+};
+use crate::record::{NextOffset, Output, Record, Rejected, Stage, TopicPartition, Verdict};
+use crate::telemetry::{self, Counters};
+
+/// What a worker is told about its pipeline.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub batch: batch::Limits,
+    pub commit_interval: Duration,
+    /// The longest that a revoke waits for acknowledgements.
+    pub drain: Duration,
+    pub default_topic: Option<Arc<str>>,
+}
+
+/// Whether a step found anything to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    Busy,
+    Idle,
+}
+
+/// The longest that an idle worker waits before it looks again by itself. Every
+/// queue rings when something arrives, so this only bounds what a lost ring costs.
+const IDLE: Duration = Duration::from_millis(100);
+
+/// How often a drain looks at its deadline.
+const DRAIN_TICK: Duration = Duration::from_millis(10);
+
+pub struct Worker<S: Source, K, O, T> {
+    source: S,
+    sink: K,
+    offsets: O,
+    transform: T,
+    settings: Settings,
+    counters: Arc<Counters>,
+    tap: Option<Tap>,
+    /// In the order of their ids.
+    lanes: Vec<Lane<S::Batch>>,
+    next_lane: u32,
+    /// The lane that the next step begins with, so that none is always last.
+    turn: usize,
+    next_commit: Instant,
+    acks: Vec<Ack>,
+    idle_said: bool,
+    /// What this worker last added to the common lag.
+    lag: i64,
+}
+
+impl<S, K, O, T> Worker<S, K, O, T>
+where
+    S: Source,
+    K: Sink<S::Record>,
+    O: OffsetStore,
+    T: Transform,
+{
+    pub fn new(
+        (source, sink, offsets, transform): (S, K, O, T),
+        settings: Settings,
+        counters: Arc<Counters>,
+        tap: Option<Tap>,
+    ) -> Self {
+        let next_commit = Instant::now() + settings.commit_interval;
+        Self {
+            source,
+            sink,
+            offsets,
+            transform,
+            settings,
+            counters,
+            tap,
+            lanes: Vec::new(),
+            next_lane: 0,
+            turn: 0,
+            next_commit,
+            acks: Vec::new(),
+            idle_said: false,
+            lag: 0,
+        }
+    }
+
+    /// Works until `stopping` says so or something fails, then drains, commits
+    /// and leaves, all within `settings.drain`.
+    pub fn run(&mut self, stopping: impl Fn() -> bool) -> Result<(), Failure> {
+        let mut outcome = Ok(());
+        while !stopping() {
+            match self.step() {
+                Ok(Pace::Busy) => {}
+                Ok(Pace::Idle) => self.source.wait(self.idle_for()),
+                Err(failure) => {
+                    outcome = Err(failure);
+                    break;
+                }
+            }
+        }
+        let deadline = Instant::now() + self.settings.drain;
+        let finished = self.finish(deadline);
+        self.source.close(deadline);
+        // What ended the run matters more than what its end met.
+        match outcome {
+            Ok(()) => finished,
+            Err(failure) => {
+                if let Err(second) = finished {
+                    telemetry::drain_failed(&second);
+                }
+                Err(failure)
+            }
+        }
+    }
+
+    /// One round over everything that may have something to do.
+    pub fn step(&mut self) -> Result<Pace, Failure> {
+        let mut pace = Pace::Idle;
+        while let Some(event) = self.source.poll()? {
+            self.on_event(event)?;
+            pace = Pace::Busy;
+        }
+        if self.collect_acks()? {
+            pace = Pace::Busy;
+        }
+        self.turn = self.turn.wrapping_add(1);
+        for i in 0..self.lanes.len() {
+            let index = (self.turn.wrapping_add(i)) % self.lanes.len();
+            if self.serve(index)? == Pace::Busy {
+                pace = Pace::Busy;
+            }
+        }
+        if Instant::now() >= self.next_commit {
+            self.next_commit = Instant::now() + self.settings.commit_interval;
+            self.count_lag();
+            let positions = take_committable(self.lanes.iter_mut());
+            if !positions.is_empty() {
+                self.offsets.commit(&positions)?;
+            }
+        }
+        Ok(pace)
+    }
+
+    fn idle_for(&self) -> Duration {
+        self.next_commit
+            .saturating_duration_since(Instant::now())
+            .min(IDLE)
+    }
+
+    fn on_event(&mut self, event: SourceEvent) -> Result<(), Failure> {
+        match event {
+            SourceEvent::Assigned(partitions) => self.on_assigned(partitions),
+            SourceEvent::Revoked(partitions) => self.on_revoked(&partitions),
+            SourceEvent::Lost(partitions) => {
+                telemetry::lost(&partitions);
+                self.take_lanes(&partitions);
+                Ok(self.source.release(&partitions)?)
+            }
+            SourceEvent::CommitFailed { partitions, reason } => {
+                telemetry::commit_failed(&partitions, &reason);
+                for lane in &mut self.lanes {
+                    if partitions.contains(&lane.partition) {
+                        lane.progress.commit_failed();
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// A stored position always wins; where there is none, the start is resolved
+    /// to an offset and stored at once, so that a crash never skips what comes
+    /// meanwhile.
+    fn on_assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Failure> {
+        if partitions.is_empty() && self.lanes.is_empty() && !self.idle_said {
+            self.idle_said = true;
+            telemetry::idle();
+        }
+        let stored = self
+            .offsets
+            .stored(&partitions)
+            .context("the stored positions could not be read")?;
+        let mut starts = Vec::with_capacity(partitions.len());
+        let mut resolved = Vec::new();
+        for (partition, stored) in partitions.into_iter().zip(stored) {
+            let start = match stored {
+                Some(position) => position,
+                None => {
+                    let position = self.source.resolve(&partition)?;
+                    resolved.push((partition.clone(), position));
+                    position
+                }
+            };
+            telemetry::assigned(&partition, start, stored.is_some());
+            let id = LaneId(self.next_lane);
+            self.next_lane = self.next_lane.wrapping_add(1) & Ticket::LANE_MASK;
+            starts.push((id, partition.clone(), start));
+            self.lanes
+                .push(Lane::new(id, partition, start, stored.is_some()));
+        }
+        if !resolved.is_empty() {
+            match self
+                .offsets
+                .commit_now(&resolved, Instant::now() + self.settings.drain)
+            {
+                Ok(()) => {
+                    for lane in &mut self.lanes {
+                        if let Some((_, position)) =
+                            resolved.iter().find(|(p, _)| *p == lane.partition)
+                        {
+                            lane.progress.committed(*position);
+                        }
+                    }
+                }
+                // The lanes still offer it, so the next commit tries again.
+                Err(error) => telemetry::first_commit_failed(&error),
+            }
+        }
+        Ok(self.source.start(&starts)?)
+    }
+
+    /// Drained before it is given away: what is in flight is acknowledged and
+    /// committed, what is not sent is left to the next owner.
+    fn on_revoked(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
+        let deadline = Instant::now() + self.settings.drain;
+        for lane in &mut self.lanes {
+            if partitions.contains(&lane.partition) {
+                lane.work = None;
+            }
+        }
+        let revoked = |lane: &Lane<S::Batch>| partitions.contains(&lane.partition);
+        self.await_acks(deadline, revoked)?;
+        let mut lanes = self.take_lanes(partitions);
+        let undone: usize = lanes.iter().map(|l| l.progress.in_flight()).sum();
+        telemetry::revoked(partitions, undone);
+        let positions = take_committable(lanes.iter_mut());
+        if !positions.is_empty()
+            && let Err(error) = self.offsets.commit_now(&positions, deadline)
+        {
+            // Their next owner reads these records again.
+            telemetry::commit_failed(partitions, &format!("{error:#}"));
+        }
+        Ok(self.source.release(partitions)?)
+    }
+
+    /// Acknowledgements to progress. An output that the broker refused ends the run.
+    fn collect_acks(&mut self) -> Result<bool, Failure> {
+        let mut acks = std::mem::take(&mut self.acks);
+        self.sink.acks(&mut acks)?;
+        let any = !acks.is_empty();
+        let mut rejected = None;
+        // Acknowledgements come in runs of one lane.
+        let mut index = 0;
+        for Ack { ticket, result } in acks.drain(..) {
+            if self.lanes.get(index).is_none_or(|l| l.id != ticket.lane) {
+                match self.lanes.iter().position(|l| l.id == ticket.lane) {
+                    Some(found) => index = found,
+                    // Of an assignment that is over.
+                    None => continue,
+                }
+            }
+            let lane = &mut self.lanes[index];
+            match result {
+                Ok(()) => {
+                    lane.progress.acknowledged(ticket.sequence);
+                    self.counters.acknowledged(1);
+                }
+                Err(reason) => {
+                    let offset = lane.progress.offset(ticket.sequence).unwrap_or(-1);
+                    rejected.get_or_insert(Rejected {
+                        stage: Stage::Produce,
+                        position: lane.partition.at(offset),
+                        reason,
+                    });
+                }
+            }
+        }
+        self.acks = acks;
+        rejected.map_or(Ok(any), |r| Err(Failure::Rejected(r)))
+    }
+
+    /// Moves one lane on by at most one call of the plugin.
+    fn serve(&mut self, index: usize) -> Result<Pace, Failure> {
+        let lane = &mut self.lanes[index];
+        if lane.work.is_none() {
+            match self.source.fetch(lane.id, self.settings.batch.records)? {
+                Some(records) => lane.work = Some(Work::new(records)),
+                None => return Ok(Pace::Idle),
+            }
+        }
+        let Some(work) = &mut lane.work else {
+            return Ok(Pace::Idle);
+        };
+        if work.verdicts.is_empty() {
+            let waiting = &work.records.as_ref()[work.next..];
+            let batch = &waiting[..self.settings.batch.cut(waiting)];
+            let verdicts = isolate::judge(&mut self.transform, &lane.partition, batch)?;
+            self.counters
+                .consumed(batch.len(), batch.iter().map(Record::size).sum());
+            work.verdicts = verdicts.into();
+        }
+        self.send(index)
+    }
+
+    /// Sends what is judged, in order, as far as the sink takes it.
+    fn send(&mut self, index: usize) -> Result<Pace, Failure> {
+        let lane = &mut self.lanes[index];
+        let Some(work) = &mut lane.work else {
+            return Ok(Pace::Idle);
+        };
+        let mut pace = Pace::Idle;
+        while let Some(verdict) = work.verdicts.front() {
+            let record = &work.records.as_ref()[work.next];
+            let rejected = |stage, reason| {
+                Failure::Rejected(Rejected {
+                    stage,
+                    position: lane.partition.at(record.offset()),
+                    reason,
+                })
+            };
+            let outputs = match verdict {
+                Verdict::Fail(reason) => return Err(rejected(Stage::Transform, reason.clone())),
+                verdict => verdict.outputs().unwrap_or_default(),
+            };
+            let default_topic = self.settings.default_topic.as_deref();
+            let mut open = match work.open {
+                Some(open) => open,
+                // Nothing of a record is sent unless all of it can be.
+                None => {
+                    for output in outputs {
+                        let admission = match resolve(output, record, default_topic) {
+                            Ok(outgoing) => self.sink.admit(&outgoing, record)?,
+                            Err(reason) => Admission::Refused(reason),
+                        };
+                        match admission {
+                            Admission::Admitted => {}
+                            Admission::Later => return Ok(pace),
+                            Admission::Refused(why) => return Err(rejected(Stage::Produce, why)),
+                        }
+                    }
+                    Open {
+                        sequence: lane.progress.begin(record.offset()),
+                        sent: 0,
+                    }
+                }
+            };
+            for output in &outputs[open.sent..] {
+                let outgoing = resolve(output, record, default_topic)
+                    .map_err(|reason| rejected(Stage::Produce, reason))?;
+                let ticket = Ticket {
+                    lane: lane.id,
+                    sequence: open.sequence,
+                };
+                match self.sink.send(&outgoing, record, ticket)? {
+                    Sent::Queued => {
+                        lane.progress.sent(open.sequence);
+                        open.sent += 1;
+                    }
+                    Sent::Full => {
+                        work.open = Some(open);
+                        return Ok(pace);
+                    }
+                    Sent::Refused(reason) => return Err(rejected(Stage::Produce, reason)),
+                }
+            }
+            lane.progress.settle(open.sequence);
+            self.counters.sent(outputs.len() as u64);
+            if let Some(tap) = &mut self.tap {
+                match tap(&lane.partition, record, verdict) {
+                    Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {
+                        return Err(Failure::TapClosed);
+                    }
+                    result => result.context("--inspect could not write to stdout")?,
+                }
+            }
+            work.open = None;
+            work.next += 1;
+            work.verdicts.pop_front();
+            pace = Pace::Busy;
+        }
+        if work.next == work.records.as_ref().len() {
+            lane.work = None;
+        }
+        Ok(pace)
+    }
+
+    /// The end of the run: what is half sent is sent, everything sent is
+    /// acknowledged, everything acknowledged is committed.
+    fn finish(&mut self, deadline: Instant) -> Result<(), Failure> {
+        let mut half_sent = true;
+        while half_sent && Instant::now() < deadline {
+            half_sent = false;
+            for index in 0..self.lanes.len() {
+                if let Some(work) = &mut self.lanes[index].work
+                    && work.cut_to_open()
+                {
+                    self.send(index)?;
+                    half_sent = true;
+                } else {
+                    self.lanes[index].work = None;
+                }
+            }
+            self.collect_acks()?;
+            if half_sent {
+                self.source.wait(DRAIN_TICK);
+            }
+        }
+        let acknowledged = self.await_acks(deadline, |_| true);
+        let positions = take_committable(self.lanes.iter_mut());
+        if !positions.is_empty() {
+            self.offsets
+                .commit_now(&positions, deadline)
+                .context("the last positions could not be committed; the records behind them will be read again")?;
+        }
+        acknowledged?;
+        let undone: usize = self.lanes.iter().map(|l| l.progress.in_flight()).sum();
+        if undone > 0 {
+            return Err(Failure::Fatal(anyhow::anyhow!(
+                "{undone} records were not acknowledged within shutdown.drain; they are not committed and will be read again"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing of these lanes is in flight, or the deadline.
+    fn await_acks(
+        &mut self,
+        deadline: Instant,
+        of: impl Fn(&Lane<S::Batch>) -> bool,
+    ) -> Result<(), Failure> {
+        loop {
+            self.collect_acks()?;
+            let open = self
+                .lanes
+                .iter()
+                .any(|lane| of(lane) && lane.progress.in_flight() > 0);
+            if !open || Instant::now() >= deadline {
+                return Ok(());
+            }
+            self.source.wait(DRAIN_TICK);
+        }
+    }
+
+    fn count_lag(&mut self) {
+        let lag = self
+            .lanes
+            .iter()
+            .filter_map(|lane| Some((self.source.end(lane.id)? - lane.progress.done().0).max(0)))
+            .sum();
+        self.counters.lag_changed(lag - self.lag);
+        self.lag = lag;
+    }
+
+    fn take_lanes(&mut self, partitions: &[TopicPartition]) -> Vec<Lane<S::Batch>> {
+        let (taken, kept) = std::mem::take(&mut self.lanes)
+            .into_iter()
+            .partition(|lane| partitions.contains(&lane.partition));
+        self.lanes = kept;
+        taken
+    }
+}
+
+/// The output with everything that it leaves to the pipeline or its source
+/// filled in; an error where no topic is named at all.
+fn resolve<'a, R: Record>(
+    output: &'a Output,
+    source: &'a R,
+    default_topic: Option<&'a str>,
+) -> Result<Outgoing<'a>, String> {
+    let topic =
+        output.topic.as_deref().or(default_topic).ok_or(
+            "the output names no topic, and the pipeline has no default one (output.topic)",
+        )?;
+    Ok(Outgoing {
+        topic,
+        partition: output.partition,
+        timestamp: output.timestamp.or_else(|| source.timestamp().millis()),
+        key: output.key.resolve(source.key()),
+        value: output.value.resolve(source.value()),
+        headers: output
+            .headers
+            .as_deref()
+            .map_or(OutgoingHeaders::Source, OutgoingHeaders::List),
+    })
+}
+
+/// The positions that are due, noted as told to the store.
+fn take_committable<'a, B: 'a>(
+    lanes: impl Iterator<Item = &'a mut Lane<B>>,
+) -> Vec<(TopicPartition, NextOffset)> {
+    lanes
+        .filter_map(|lane| {
+            let position = lane.progress.committable()?;
+            lane.progress.committed(position);
+            Some((lane.partition.clone(), position))
+        })
+        .collect()
+}

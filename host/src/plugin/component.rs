@@ -1,0 +1,143 @@
+//! A plugin file, checked, compiled (or loaded from the cache) and linked: what
+//! all workers' instances are made from.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use sha2::{Digest as _, Sha256};
+use wasmtime::component::{HasSelf, Linker};
+
+use super::bindings::TransformerPre;
+use super::bindings::millrace::plugin::log;
+use super::cache::Slot;
+use super::contract;
+use super::engine::Engine;
+use super::instance::State;
+use crate::config::Plugin;
+use crate::pipeline::ports::Fatal;
+
+/// Which code: what every message about a plugin names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginId {
+    /// The file's stem.
+    pub name: Arc<str>,
+    /// The SHA-256 of the file, in hexadecimal digits, as `sha256sum` prints it.
+    pub digest: Arc<str>,
+}
+
+impl fmt::Display for PluginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.name, &self.digest[..8])
+    }
+}
+
+/// Where the compiled code came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loaded {
+    FromCache,
+    Compiled,
+}
+
+/// See the module's words.
+pub struct Component {
+    pub id: PluginId,
+    pub loaded: Loaded,
+    pub took: Duration,
+    pub(super) settings: Plugin,
+    pub(super) engine: Engine,
+    pub(super) pre: TransformerPre<State>,
+}
+
+impl Component {
+    /// Reads, checks, compiles and links the file. Takes milliseconds from the
+    /// cache, and up to seconds without.
+    pub fn load(engine: &Engine, settings: &Plugin) -> Result<Self, Fatal> {
+        let begun = Instant::now();
+        let path = &settings.path;
+        let bytes = std::fs::read(path)
+            .with_context(|| format!("plugin {} can't be read", path.display()))?;
+        contract::check(&bytes).with_context(|| format!("{} is no plugin", path.display()))?;
+        let id = PluginId {
+            name: stem(path),
+            digest: hex(&Sha256::digest(&bytes)).into(),
+        };
+        let (component, loaded) = compiled(engine, &id, &bytes)
+            .with_context(|| format!("plugin {} does not compile", path.display()))?;
+        let pre = linker(engine)
+            .and_then(|linker| linker.instantiate_pre(&component))
+            .and_then(TransformerPre::new)
+            .map_err(|error| anyhow!("{error:#}"))
+            .with_context(|| {
+                format!(
+                    "{} names {} but does not fit it",
+                    path.display(),
+                    contract::CONTRACT
+                )
+            })?;
+        Ok(Self {
+            id,
+            loaded,
+            took: begun.elapsed(),
+            settings: settings.clone(),
+            engine: engine.clone(),
+            pre,
+        })
+    }
+}
+
+fn compiled(
+    engine: &Engine,
+    id: &PluginId,
+    bytes: &[u8],
+) -> Result<(wasmtime::component::Component, Loaded), Fatal> {
+    let slot = Slot::of(&id.digest, engine);
+    if let Some(code) = slot.as_ref().and_then(Slot::read) {
+        // SAFETY: the file's checksum is right, and it lies in a folder that
+        // only this user writes, so it is what this program put there.
+        match unsafe { wasmtime::component::Component::deserialize(engine.native(), &code) } {
+            Ok(component) => return Ok((component, Loaded::FromCache)),
+            Err(error) => {
+                tracing::warn!(plugin = %id, %error, "a cached plugin does not load; it is compiled anew");
+            }
+        }
+    }
+    let component = wasmtime::component::Component::new(engine.native(), bytes)
+        .map_err(|error| anyhow!("{error:#}"))?;
+    if let Some(slot) = slot {
+        match component.serialize() {
+            Ok(code) => slot.write(&code),
+            Err(error) => {
+                tracing::warn!(plugin = %id, %error, "a compiled plugin could not be cached")
+            }
+        }
+    }
+    Ok((component, Loaded::Compiled))
+}
+
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine.native());
+    // Sockets are linked too, but `contract::check` lets no component in that
+    // imports them.
+    wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
+    log::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    Ok(linker)
+}
+
+fn stem(path: &Path) -> Arc<str> {
+    path.file_stem().map_or_else(
+        || "plugin".into(),
+        |stem| stem.to_string_lossy().as_ref().into(),
+    )
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,70 @@
+//! The one wasmtime engine of the process, and the clock that ends calls which
+//! take too long.
+
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use wasmtime::Config;
+
+use crate::pipeline::ports::Fatal;
+
+/// How often a running guest can be interrupted: the grain of `plugin.time`.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// The stack of guest code, in bytes (wasmtime's default).
+const GUEST_STACK: usize = 512 * 1024;
+
+/// The stack of a thread that calls guests, in bytes. It must exceed the
+/// guest's by a wide margin: at or under it a guest's recursion would end the
+/// process instead of trapping.
+pub const THREAD_STACK: usize = 4 * 1024 * 1024;
+
+const _: () = assert!(THREAD_STACK >= GUEST_STACK + 1024 * 1024);
+
+/// See the module's words. Clones are the same engine.
+#[derive(Clone)]
+pub struct Engine(Arc<wasmtime::Engine>);
+
+impl Engine {
+    pub fn new() -> Result<Self, Fatal> {
+        let mut config = Config::new();
+        config
+            // Interrupts a guest that takes too long. Half the cost of fuel.
+            .epoch_interruption(true)
+            .max_wasm_stack(GUEST_STACK)
+            // A component call with it costs several times one without, and
+            // the contract is synchronous.
+            .concurrency_support(false);
+        let engine = Arc::new(
+            wasmtime::Engine::new(&config)
+                .map_err(|error| anyhow!("{error:#}"))
+                .context("the WebAssembly engine could not be made on this machine")?,
+        );
+        let ticking = Arc::downgrade(&engine);
+        thread::Builder::new()
+            .name("epochs".to_owned())
+            .spawn(move || tick(&ticking))
+            .context("the thread that interrupts guests could not be started")?;
+        Ok(Self(engine))
+    }
+
+    pub(super) fn native(&self) -> &wasmtime::Engine {
+        &self.0
+    }
+}
+
+fn tick(engine: &Weak<wasmtime::Engine>) {
+    while let Some(engine) = engine.upgrade() {
+        engine.increment_epoch();
+        drop(engine);
+        thread::sleep(TICK);
+    }
+}
+
+/// How many ticks a call may take. One more than asked, because the first tick
+/// may come at once.
+pub fn ticks(budget: Duration) -> u64 {
+    (budget.as_millis().div_ceil(TICK.as_millis()) + 1) as u64
+}

@@ -1,0 +1,250 @@
+//! What flows through a pipeline: records, verdicts, outputs and the words for
+//! where they are. Plain data: no rdkafka, no wasmtime, no I/O.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// A partition of a topic.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicPartition {
+    pub topic: Arc<str>,
+    /// From 0.
+    pub partition: i32,
+}
+
+impl TopicPartition {
+    pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
+        Self {
+            topic: topic.into(),
+            partition,
+        }
+    }
+
+    /// The place of one record in this partition.
+    pub fn at(&self, offset: i64) -> Position {
+        Position {
+            partition: self.clone(),
+            offset,
+        }
+    }
+}
+
+impl fmt::Display for TopicPartition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.topic, self.partition)
+    }
+}
+
+/// The place of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    pub partition: TopicPartition,
+    pub offset: i64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "topic {}, partition {}, offset {}",
+            self.partition.topic, self.partition.partition, self.offset
+        )
+    }
+}
+
+/// The offset of the next record to read, which is what Kafka's committed
+/// offsets mean. A type of its own, so that nobody commits the offset of a
+/// record instead of the one after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NextOffset(pub i64);
+
+impl NextOffset {
+    /// What to commit once the record at `offset` is done.
+    pub fn after(offset: i64) -> Self {
+        Self(offset + 1)
+    }
+}
+
+impl fmt::Display for NextOffset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Milliseconds since 1970-01-01T00:00:00Z, and who set them
+/// (Kafka's `message.timestamp.type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Timestamp {
+    NotAvailable,
+    Create(i64),
+    LogAppend(i64),
+}
+
+impl Timestamp {
+    pub fn millis(self) -> Option<i64> {
+        match self {
+            Self::NotAvailable => None,
+            Self::Create(ms) | Self::LogAppend(ms) => Some(ms),
+        }
+    }
+}
+
+/// One header as it was consumed. Kafka promises that the name is UTF-8, but
+/// nothing checks it, so it is bytes here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header<'a> {
+    pub name: &'a [u8],
+    /// `None` is Kafka's null.
+    pub value: Option<&'a [u8]>,
+}
+
+/// One consumed record, wherever its bytes live.
+pub trait Record {
+    /// `None` is Kafka's null, which is not an empty key.
+    fn key(&self) -> Option<&[u8]>;
+    /// `None` is Kafka's null: a tombstone.
+    fn value(&self) -> Option<&[u8]>;
+    /// In order; names may repeat. No allocation where there are none.
+    fn headers(&self) -> Vec<Header<'_>>;
+    fn offset(&self) -> i64;
+    fn timestamp(&self) -> Timestamp;
+
+    /// The bytes of key and value, which is what batches are measured by.
+    fn size(&self) -> usize {
+        self.key().map_or(0, <[u8]>::len) + self.value().map_or(0, <[u8]>::len)
+    }
+}
+
+/// A key or a value that goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// The source record's own.
+    Source,
+    Null,
+    Bytes(Vec<u8>),
+}
+
+impl Payload {
+    /// The bytes to send, given the source record's.
+    pub fn resolve<'a>(&'a self, source: Option<&'a [u8]>) -> Option<&'a [u8]> {
+        match self {
+            Self::Source => source,
+            Self::Null => None,
+            Self::Bytes(bytes) => Some(bytes),
+        }
+    }
+}
+
+/// A header that a plugin wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedHeader {
+    pub name: String,
+    pub value: Option<Vec<u8>>,
+}
+
+impl OwnedHeader {
+    pub fn borrowed(&self) -> Header<'_> {
+        Header {
+            name: self.name.as_bytes(),
+            value: self.value.as_deref(),
+        }
+    }
+}
+
+/// One record that goes out, as a plugin put it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// `None`: the pipeline's default topic.
+    pub topic: Option<String>,
+    /// `None`: by the key's hash.
+    pub partition: Option<i32>,
+    /// Milliseconds; `None`: the source record's.
+    pub timestamp: Option<i64>,
+    pub key: Payload,
+    pub value: Payload,
+    /// `None`: the source record's.
+    pub headers: Option<Vec<OwnedHeader>>,
+}
+
+impl Output {
+    /// The source record itself, to the default topic.
+    pub const FORWARD: Self = Self {
+        topic: None,
+        partition: None,
+        timestamp: None,
+        key: Payload::Source,
+        value: Payload::Source,
+        headers: None,
+    };
+}
+
+/// What a plugin says of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Forward,
+    Drop,
+    Replace(Output),
+    Expand(Vec<Output>),
+    Fail(String),
+}
+
+impl Verdict {
+    /// What goes out; `None` where the record failed.
+    pub fn outputs(&self) -> Option<&[Output]> {
+        match self {
+            Self::Forward => Some(std::slice::from_ref(&Output::FORWARD)),
+            Self::Drop => Some(&[]),
+            Self::Replace(output) => Some(std::slice::from_ref(output)),
+            Self::Expand(outputs) => Some(outputs),
+            Self::Fail(_) => None,
+        }
+    }
+
+    /// The verdict's name in the contract.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Forward => "forward",
+            Self::Drop => "drop",
+            Self::Replace(_) => "replace",
+            Self::Expand(_) => "expand",
+            Self::Fail(_) => "fail",
+        }
+    }
+}
+
+/// The step of a record's way at which it was rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Transform,
+    Produce,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Transform => "transform",
+            Self::Produce => "produce",
+        })
+    }
+}
+
+/// A record that can't go on, by a failure of its own (never of its
+/// surroundings).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    pub stage: Stage,
+    pub position: Position,
+    pub reason: String,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "a record was rejected at stage {} ({}): {}",
+            self.stage, self.position, self.reason
+        )
+    }
+}
+
+impl std::error::Error for Rejected {}

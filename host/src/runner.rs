@@ -1,0 +1,274 @@
+//! Runs a checked pipeline: loads the plugin while the cluster is asked, starts
+//! the workers, and waits for their end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+
+use crate::config::Pipeline;
+use crate::kafka::cluster::{Cluster, REACH};
+use crate::kafka::doorbell::Doorbell;
+use crate::kafka::group::{self, Membership};
+use crate::kafka::properties;
+use crate::kafka::sink::ProducerSink;
+use crate::kafka::topics::{Topics, nearest};
+use crate::pipeline::batch::Limits;
+use crate::pipeline::ports::{Failure, Fatal, Tap};
+use crate::pipeline::worker::{Settings, Worker};
+use crate::plugin::{Component, Engine, Instance, THREAD_STACK};
+use crate::stop::Stop;
+use crate::telemetry::{self, Counters};
+
+/// How much longer than `shutdown.drain` a stop may take before the process
+/// ends without its workers.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How often the wait for the workers looks whether they were told to stop.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A pipeline whose plugin is loaded and whose topics are there.
+pub struct Prepared {
+    pub pipeline: Pipeline,
+    pub component: Arc<Component>,
+    instances: Vec<Instance>,
+    cluster: Arc<Cluster>,
+    /// The input topics and their numbers of partitions.
+    inputs: Vec<(String, i32)>,
+}
+
+impl Prepared {
+    /// Checks what only the plugin's file and the cluster can tell, and makes
+    /// the output topic if that is asked for.
+    pub fn new(pipeline: Pipeline) -> Result<Self, Fatal> {
+        let cluster = Arc::new(Cluster::new(&properties::client(&pipeline))?);
+        // Compiling takes its time, and so does connecting.
+        let (plugin, topics) = thread::scope(|scope| {
+            let loading = thread::Builder::new()
+                .name("plugin".to_owned())
+                .stack_size(THREAD_STACK)
+                .spawn_scoped(scope, || load(&pipeline));
+            let topics = cluster.topics(REACH);
+            let plugin = match loading {
+                Ok(loading) => loading
+                    .join()
+                    .unwrap_or_else(|_| Err(anyhow!("loading the plugin panicked"))),
+                Err(error) => Err(error).context("no thread could be started"),
+            };
+            (plugin, topics)
+        });
+        let (component, instances) = plugin?;
+        telemetry::plugin_loaded(&component);
+        let topics = topics?;
+        let inputs = check_inputs(&pipeline, &topics)?;
+        ensure_output(&pipeline, &cluster, &topics, &inputs)?;
+        Ok(Self {
+            pipeline,
+            component,
+            instances,
+            cluster,
+            inputs,
+        })
+    }
+
+    /// Runs until it is told to stop or fails. Everything in flight is finished
+    /// and committed first, within `shutdown.drain`. `tap` makes each worker's.
+    pub fn run(
+        self,
+        stop: &Arc<Stop>,
+        counters: &Arc<Counters>,
+        tap: impl Fn() -> Option<Tap>,
+    ) -> Result<(), Fatal> {
+        let workers = self.instances.len();
+        let drain = self.pipeline.drain;
+        telemetry::running(&self.pipeline.name, &self.pipeline.input.group, workers);
+        let shared = Arc::new(Shared {
+            topics: Topics::new(Arc::clone(&self.cluster)).context("no thread could be started")?,
+            pipeline: self.pipeline,
+            inputs: self.inputs,
+            stop: Arc::clone(stop),
+            counters: Arc::clone(counters),
+        });
+        let (ended, ends) = channel();
+        for (number, instance) in self.instances.into_iter().enumerate() {
+            let shared = Arc::clone(&shared);
+            let ended = Ended(ended.clone(), Arc::clone(stop));
+            let tap = tap();
+            thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .stack_size(THREAD_STACK)
+                .spawn(move || ended.tell(work(number, instance, &shared, tap)))
+                .context("a worker's thread could not be started")?;
+        }
+        drop(ended);
+        let mut deadline = None;
+        let mut outcome = Ok(());
+        let mut left = workers;
+        while left > 0 {
+            match ends.recv_timeout(LOOK) {
+                Ok(Ok(()) | Err(Failure::TapClosed)) => left -= 1,
+                Ok(Err(failure)) => {
+                    left -= 1;
+                    if outcome.is_ok() {
+                        outcome = Err(match failure {
+                            Failure::Rejected(rejected) => Fatal::new(rejected),
+                            Failure::Fatal(error) => error,
+                            Failure::TapClosed => continue,
+                        });
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return outcome.and(Err(anyhow!(
+                        "a worker panicked; what it had not committed will be read again"
+                    )));
+                }
+            }
+            if stop.requested() {
+                let deadline = *deadline.get_or_insert_with(|| Instant::now() + drain + GRACE);
+                if Instant::now() >= deadline {
+                    return outcome.and(Err(anyhow!(
+                        "{left} workers did not end within shutdown.drain; what they had not \
+                         committed will be read again"
+                    )));
+                }
+            }
+        }
+        telemetry::stopped(counters.totals());
+        outcome
+    }
+}
+
+/// Tells the end of a worker, and stops the others if it failed.
+struct Ended(Sender<Result<(), Failure>>, Arc<Stop>);
+
+impl Ended {
+    fn tell(&self, outcome: Result<(), Failure>) {
+        // The receiver goes only when the process ends.
+        let _ = self.0.send(outcome);
+    }
+}
+
+impl Drop for Ended {
+    /// Also when the worker panicked.
+    fn drop(&mut self) {
+        self.1.request();
+    }
+}
+
+/// What all workers share.
+struct Shared {
+    pipeline: Pipeline,
+    inputs: Vec<(String, i32)>,
+    topics: Topics,
+    stop: Arc<Stop>,
+    counters: Arc<Counters>,
+}
+
+fn load(pipeline: &Pipeline) -> Result<(Arc<Component>, Vec<Instance>), Fatal> {
+    let engine = Engine::new()?;
+    let component = Arc::new(Component::load(&engine, &pipeline.plugin)?);
+    let instances = (0..pipeline.workers)
+        .map(|_| Instance::new(&component))
+        .collect::<Result<_, Fatal>>()?;
+    Ok((component, instances))
+}
+
+fn check_inputs(
+    pipeline: &Pipeline,
+    topics: &BTreeMap<String, i32>,
+) -> Result<Vec<(String, i32)>, Fatal> {
+    pipeline
+        .input
+        .topics
+        .iter()
+        .map(|input| match topics.get(input) {
+            Some(partitions) => Ok((input.clone(), *partitions)),
+            None => Err(missing("input", input, topics)),
+        })
+        .collect()
+}
+
+/// The output topic is there, or made with as many partitions as the largest
+/// input has.
+fn ensure_output(
+    pipeline: &Pipeline,
+    cluster: &Cluster,
+    topics: &BTreeMap<String, i32>,
+    inputs: &[(String, i32)],
+) -> Result<(), Fatal> {
+    let Some(output) = &pipeline.output.topic else {
+        return Ok(());
+    };
+    if topics.contains_key(output) {
+        return Ok(());
+    }
+    if !pipeline.output.create {
+        return Err(missing("output", output, topics).context(
+            "the output topic is not there (--create-topics makes it with the input's number of \
+             partitions)",
+        ));
+    }
+    let partitions = inputs.iter().map(|(_, count)| *count).max().unwrap_or(1);
+    cluster.create(&[(output.clone(), partitions)])?;
+    telemetry::topic_created(output, partitions);
+    Ok(())
+}
+
+fn missing(role: &str, name: &str, topics: &BTreeMap<String, i32>) -> Fatal {
+    match nearest(name, topics.keys().map(String::as_str)) {
+        Some(nearest) => {
+            anyhow!("{role} topic {name} does not exist (the nearest existing name is {nearest})")
+        }
+        None => anyhow!("{role} topic {name} does not exist"),
+    }
+}
+
+/// One worker, on its own thread from here to its end.
+fn work(
+    number: usize,
+    instance: Instance,
+    shared: &Shared,
+    tap: Option<Tap>,
+) -> Result<(), Failure> {
+    let pipeline = &shared.pipeline;
+    let bell = Doorbell::for_this_thread();
+    shared.stop.rings(bell.clone());
+    let sink = ProducerSink::new(
+        &properties::producer(pipeline, number),
+        shared.topics.clone(),
+        pipeline.input.topics.clone().into(),
+        bell.clone(),
+    )?;
+    let partitions = shared.inputs.iter().map(|(_, count)| *count).sum();
+    let (source, offsets) = group::join(
+        &properties::consumer(pipeline, number, partitions),
+        Membership {
+            group: pipeline.input.group.clone(),
+            topics: pipeline.input.topics.clone(),
+            start: pipeline.input.start,
+            partitions: shared.inputs.clone(),
+        },
+        bell,
+        Arc::clone(&shared.stop),
+    )?;
+    let settings = Settings {
+        batch: Limits {
+            records: pipeline.max_records,
+            bytes: pipeline.max_bytes,
+        },
+        commit_interval: pipeline.commit_interval,
+        drain: pipeline.drain,
+        default_topic: pipeline.output.topic.as_deref().map(Arc::from),
+    };
+    Worker::new(
+        (source, sink, offsets, instance),
+        settings,
+        Arc::clone(&shared.counters),
+        tap,
+    )
+    .run(|| shared.stop.requested())
+}

@@ -1,0 +1,51 @@
+//! The order to stop: given once, by a signal, by a failed worker or by the end
+//! of a demo, and heard by everything that waits.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::kafka::doorbell::Doorbell;
+
+#[derive(Default)]
+pub struct Stop {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    requested: bool,
+    bells: Vec<Doorbell>,
+}
+
+impl Stop {
+    /// Gives the order. Giving it again changes nothing.
+    pub fn request(&self) {
+        let mut state = self.state();
+        state.requested = true;
+        self.changed.notify_all();
+        state.bells.iter().for_each(Doorbell::ring);
+    }
+
+    pub fn requested(&self) -> bool {
+        self.state().requested
+    }
+
+    /// Rings this bell when the order comes.
+    pub fn rings(&self, bell: Doorbell) {
+        self.state().bells.push(bell);
+    }
+
+    /// Waits for the order, `timeout` at the longest.
+    pub fn wait(&self, timeout: Duration) {
+        let state = self.state();
+        drop(
+            self.changed
+                .wait_timeout_while(state, timeout, |state| !state.requested),
+        );
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

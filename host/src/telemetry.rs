@@ -1,0 +1,187 @@
+//! What a run says and counts: one function an event, which is its log line and
+//! its counter together.
+//!
+//! Levels: ERROR, data is lost or a person is needed; WARN, something is wrong
+//! and no data is lost; INFO, what an operator wants in a normal day's log.
+
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use crate::pipeline::ports::Failure;
+use crate::plugin::component::{Component, Loaded};
+use crate::record::{NextOffset, TopicPartition};
+
+/// Totals since the start, of all workers together.
+#[derive(Debug, Default)]
+pub struct Counters {
+    records_in: AtomicU64,
+    bytes_in: AtomicU64,
+    records_out: AtomicU64,
+    acknowledged: AtomicU64,
+    lag: AtomicI64,
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Records that the plugin judged.
+    pub records_in: u64,
+    /// Their keys and values.
+    pub bytes_in: u64,
+    /// Outputs that were handed to the producer.
+    pub records_out: u64,
+    /// Outputs that the broker acknowledged.
+    pub acknowledged: u64,
+    /// Records that wait in the assigned partitions.
+    pub lag: u64,
+}
+
+impl Counters {
+    pub fn consumed(&self, records: usize, bytes: usize) {
+        self.records_in.fetch_add(records as u64, Ordering::Relaxed);
+        self.bytes_in.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub fn sent(&self, outputs: u64) {
+        self.records_out.fetch_add(outputs, Ordering::Relaxed);
+    }
+
+    pub fn acknowledged(&self, outputs: u64) {
+        self.acknowledged.fetch_add(outputs, Ordering::Relaxed);
+    }
+
+    /// A worker's lag changed by so many records.
+    pub fn lag_changed(&self, by: i64) {
+        self.lag.fetch_add(by, Ordering::Relaxed);
+    }
+
+    pub fn totals(&self) -> Totals {
+        Totals {
+            records_in: self.records_in.load(Ordering::Relaxed),
+            bytes_in: self.bytes_in.load(Ordering::Relaxed),
+            records_out: self.records_out.load(Ordering::Relaxed),
+            acknowledged: self.acknowledged.load(Ordering::Relaxed),
+            lag: u64::try_from(self.lag.load(Ordering::Relaxed)).unwrap_or(0),
+        }
+    }
+}
+
+pub fn plugin_loaded(component: &Component) {
+    tracing::info!(
+        plugin = %component.id,
+        how = match component.loaded {
+            Loaded::FromCache => "from the cache",
+            Loaded::Compiled => "compiled",
+        },
+        took = ?component.took,
+        "plugin loaded"
+    );
+}
+
+pub fn running(pipeline: &str, group: &str, workers: usize) {
+    tracing::info!(pipeline, group, workers, "running");
+}
+
+pub fn topic_created(topic: &str, partitions: i32) {
+    tracing::info!(topic, partitions, "topic created");
+}
+
+pub fn assigned(partition: &TopicPartition, start: NextOffset, stored: bool) {
+    tracing::info!(
+        %partition,
+        offset = start.0,
+        from = if stored { "the stored position" } else { "input.start" },
+        "partition assigned"
+    );
+}
+
+/// A worker that has no partition says so once.
+pub fn idle() {
+    tracing::info!(
+        "this worker has no partition: there are more workers in the group than partitions"
+    );
+}
+
+pub fn revoked(partitions: &[TopicPartition], undone: usize) {
+    if undone == 0 {
+        tracing::info!(partitions = %List(partitions), "partitions given up, drained and committed");
+    } else {
+        tracing::warn!(
+            partitions = %List(partitions),
+            undone,
+            "partitions given up before everything in flight was acknowledged; their next owner \
+             reads the rest again"
+        );
+    }
+}
+
+pub fn lost(partitions: &[TopicPartition]) {
+    tracing::warn!(
+        partitions = %List(partitions),
+        "partitions lost: the group gave them away; what was not committed is read again by their \
+         next owner"
+    );
+}
+
+pub fn commit_failed(partitions: &[TopicPartition], reason: &str) {
+    tracing::warn!(
+        partitions = %List(partitions),
+        reason,
+        "a commit failed; it is made again, or what it covers is read again"
+    );
+}
+
+pub fn first_commit_failed(error: &anyhow::Error) {
+    tracing::warn!(
+        error = format!("{error:#}"),
+        "the resolved start could not be stored; the next commit tries again"
+    );
+}
+
+/// Something outside is not there; it is waited for.
+pub fn waiting(what: &str, why: &str) {
+    tracing::warn!(why, "waiting: {what}");
+}
+
+pub fn consumer_trouble(code: &str, text: &str) {
+    tracing::warn!(code, "the consumer reports: {text}");
+}
+
+pub fn close_failed(why: &str) {
+    tracing::warn!(
+        why,
+        "the group was not left in good order; its other members wait for this one's session to \
+         time out"
+    );
+}
+
+pub fn drain_failed(failure: &Failure) {
+    tracing::warn!(%failure, "not everything in flight could be finished; it is read again");
+}
+
+pub fn stopping(why: &str) {
+    tracing::info!(why, "stopping: finishing what is in flight");
+}
+
+pub fn stopped(totals: Totals) {
+    tracing::info!(
+        records_in = totals.records_in,
+        records_out = totals.records_out,
+        acknowledged = totals.acknowledged,
+        "stopped"
+    );
+}
+
+struct List<'a>(&'a [TopicPartition]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, partition) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str(" ")?;
+            }
+            partition.fmt(f)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,120 @@
+//! How the test broker is set: small, quick to start and to stop, and without
+//! anything that happens by itself after a while.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::net::{Ipv4Addr, TcpListener};
+
+use super::data::DataDir;
+
+/// Any id does: a cluster has one node, and finds no other.
+pub const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
+
+/// What a test or a benchmark may want otherwise.
+#[derive(Debug, Clone)]
+pub struct BrokerOptions {
+    /// Java's heap, such as `512m`.
+    pub heap: String,
+    /// For a benchmark: the compiler that takes longer and makes faster code.
+    pub optimised: bool,
+    /// Added to the broker's properties; a later one wins.
+    pub properties: Vec<(String, String)>,
+}
+
+impl Default for BrokerOptions {
+    fn default() -> Self {
+        BrokerOptions {
+            heap: "512m".to_owned(),
+            optimised: false,
+            properties: Vec::new(),
+        }
+    }
+}
+
+/// Where the node listens, on loopback.
+#[derive(Debug)]
+pub struct Ports {
+    pub client: u16,
+    controller: u16,
+}
+
+impl Ports {
+    pub fn free() -> Ports {
+        Ports {
+            client: free_port(),
+            controller: free_port(),
+        }
+    }
+}
+
+/// A port below the range that the kernel gives to outgoing connections (from
+/// 32768 on): while the broker is down, a client that keeps trying could be
+/// given that very port as its own, and the broker could not come back to it.
+fn free_port() -> u16 {
+    let random = RandomState::new();
+    (0_u16..)
+        .map(|attempt| 12_000 + u16::try_from(random.hash_one(attempt) % 20_000).expect("small"))
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("one of so many ports is free")
+}
+
+pub fn java_flags(options: &BrokerOptions) -> Vec<String> {
+    let mut flags = vec![format!("-Xmx{}", options.heap), "-Xshare:auto".to_owned()];
+    if !options.optimised {
+        // Half of the start is compiling, and two cores are few.
+        flags.extend(["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"].map(str::to_owned));
+    }
+    flags
+}
+
+pub fn properties(data: &DataDir, ports: &Ports, options: &BrokerOptions) -> String {
+    let Ports { client, controller } = ports;
+    let dir = data.path().join("data");
+    let mut text = format!(
+        "\
+process.roles=broker,controller
+node.id=1
+listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{client}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+controller.listener.names=CONTROLLER
+controller.quorum.voters=1@127.0.0.1:{controller}
+log.dirs={}
+{FIXED}",
+        dir.display()
+    );
+    for (name, value) in &options.properties {
+        text.push_str(&format!("{name}={value}\n"));
+    }
+    text
+}
+
+/// The same for every broker.
+const FIXED: &str = "\
+# One node.
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+# Few partitions: each is files to make at the start, and to sync at the stop.
+offsets.topic.num.partitions=4
+transaction.state.log.num.partitions=4
+# A topic that a test did not create is an error.
+auto.create.topics.enable=false
+# The first member of a group need not wait for others, and a test may choose a
+# short session, not to wait for the default one after a kill.
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+# Tests write records with old timestamps; nothing may remove them.
+log.retention.ms=-1
+# Compaction, where a topic asks for it, now and with little memory.
+log.cleaner.backoff.ms=200
+log.cleaner.dedupe.buffer.size=16777216
+# After a kill, the node waits for its former self's session to end.
+broker.session.timeout.ms=2000
+broker.heartbeat.interval.ms=250
+# There is nobody to hand partitions over to.
+controlled.shutdown.enable=false
+";

@@ -1,0 +1,81 @@
+//! What goes into topics and comes out of them, byte for byte, and what the
+//! broker knows of a group. Topics themselves are made in `topics.rs`.
+
+mod consume;
+mod groups;
+mod produce;
+mod record;
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+
+pub use consume::Isolation;
+pub use record::Record;
+
+/// For one request to a broker that is up.
+pub(crate) const REQUEST: Duration = Duration::from_secs(10);
+
+/// Talks to one broker. Cheap to make and to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    brokers: String,
+}
+
+impl Client {
+    /// `brokers` as in `bootstrap.servers`.
+    pub fn new(brokers: &str) -> Client {
+        Client {
+            brokers: brokers.to_owned(),
+        }
+    }
+
+    pub(crate) fn config(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", &self.brokers);
+        config
+    }
+
+    /// A consumer that joins no group and reads nothing by itself.
+    pub(crate) fn observer(&self) -> BaseConsumer {
+        self.config().create().expect("the configuration is valid")
+    }
+
+    /// Whether the broker on this port answers within `deadline` and is a
+    /// member of its cluster.
+    pub fn broker_is_up(&self, port: u16, deadline: Duration) -> Result<(), String> {
+        let metadata = self
+            .observer()
+            .fetch_metadata(None, deadline)
+            .map_err(|error| error.to_string())?;
+        let mut brokers = metadata.brokers().iter();
+        brokers
+            .any(|broker| broker.port() == i32::from(port))
+            .then_some(())
+            .ok_or_else(|| "it answers, and is fenced still".to_owned())
+    }
+
+    /// How many partitions the topic has.
+    pub fn partitions(&self, topic: &str) -> Result<i32, String> {
+        let metadata = self
+            .observer()
+            .fetch_metadata(Some(topic), REQUEST)
+            .map_err(|error| error.to_string())?;
+        match metadata.topics() {
+            [found] if found.error().is_none() => {
+                Ok(i32::try_from(found.partitions().len()).expect("a count of partitions"))
+            }
+            _ => Err(format!("there is no topic {topic}")),
+        }
+    }
+
+    /// First and next offset of every partition.
+    pub fn watermarks(&self, topic: &str) -> Result<Vec<(i64, i64)>, String> {
+        let observer = self.observer();
+        (0..self.partitions(topic)?)
+            .map(|partition| observer.fetch_watermarks(topic, partition, REQUEST))
+            .collect::<Result<_, _>>()
+            .map_err(|error| error.to_string())
+    }
+}

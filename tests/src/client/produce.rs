@@ -1,0 +1,100 @@
+//! Producing: every record acknowledged before the call returns.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::DeliveryResult;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+
+use super::{Client, Record};
+use crate::headers::to_native;
+
+/// For all records of one call.
+const ALL: Duration = Duration::from_secs(60);
+
+impl Client {
+    /// Produces in order and returns when all are acknowledged.
+    #[track_caller]
+    pub fn produce(&self, topic: &str, records: impl IntoIterator<Item = Record>) {
+        self.produce_with(&[], topic, records);
+    }
+
+    /// Like [`Client::produce`], with librdkafka properties such as
+    /// `compression.type`.
+    #[track_caller]
+    pub fn produce_with(
+        &self,
+        properties: &[(&str, &str)],
+        topic: &str,
+        records: impl IntoIterator<Item = Record>,
+    ) {
+        let mut config = self.config();
+        // Idempotence keeps the order over retries.
+        config
+            .set("enable.idempotence", "true")
+            .set("linger.ms", "1");
+        for (name, value) in properties {
+            config.set(*name, *value);
+        }
+        let producer: BaseProducer<Failures> = config
+            .create_with_context(Failures::default())
+            .unwrap_or_else(|error| panic!("cannot make a producer: {error}"));
+
+        let deadline = Instant::now() + ALL;
+        for record in records {
+            send(&producer, topic, &record, deadline);
+        }
+        producer
+            .flush(deadline.saturating_duration_since(Instant::now()))
+            .unwrap_or_else(|error| panic!("{topic}: not all acknowledged in {ALL:?}: {error}"));
+        let failures = producer.context().0.lock().expect("nothing panics with it");
+        assert!(failures.is_empty(), "{topic}: not delivered: {failures:?}");
+    }
+}
+
+/// Waits where librdkafka's queue is full.
+#[track_caller]
+fn send(producer: &BaseProducer<Failures>, topic: &str, record: &Record, deadline: Instant) {
+    loop {
+        match producer.send(native(topic, record)) {
+            Ok(()) => return,
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _))
+                if Instant::now() < deadline =>
+            {
+                producer.poll(Duration::from_millis(10));
+            }
+            Err((error, _)) => panic!("{topic}: cannot send {record:?}: {error}"),
+        }
+    }
+}
+
+fn native<'a>(topic: &'a str, record: &'a Record) -> BaseRecord<'a, [u8], [u8]> {
+    let mut native = BaseRecord::to(topic);
+    native.key = record.key.as_deref();
+    native.payload = record.value.as_deref();
+    native.partition = record.partition;
+    native.timestamp = record.timestamp.to_millis();
+    native.headers = (!record.headers.is_empty()).then(|| to_native(&record.headers));
+    native
+}
+
+/// The deliveries that failed.
+#[derive(Debug, Default)]
+struct Failures(Mutex<Vec<String>>);
+
+impl ClientContext for Failures {}
+
+impl ProducerContext for Failures {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, _: ()) {
+        if let Err((error, _)) = result {
+            self.0
+                .lock()
+                .expect("nothing panics with it")
+                .push(error.to_string());
+        }
+    }
+}

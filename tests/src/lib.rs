@@ -1,0 +1,29 @@
+//! The harness of the integration tests: a real Kafka, a client that sees
+//! every byte, and the `host` binary run as a user runs it.
+//!
+//! ```text
+//! broker   a Kafka of this test process           process  one child, by its id
+//! client   what goes into topics and comes out    wait     conditions with a deadline
+//! host     `host …` and what it logs              target   where cargo and make leave files
+//! guests   compiled plugins and guests
+//! ```
+//!
+//! The tests themselves are in `tests/tests/it`. Here a failure is a panic
+//! with a message for the person who reads the test's output.
+
+pub mod broker;
+pub mod client;
+pub mod guests;
+pub mod headers;
+pub mod host;
+pub mod process;
+pub mod target;
+pub mod topics;
+pub mod wait;
+
+pub use broker::{Broker, shared_broker};
+pub use client::{Client, Isolation, Record};
+pub use guests::{guest, plugin};
+pub use host::Host;
+pub use process::Signal;
+pub use wait::{eventually, eventually_ok};

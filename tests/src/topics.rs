@@ -1,0 +1,91 @@
+//! Making and removing topics, and names that no other test has.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use futures_executor::block_on;
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+
+use crate::client::Client;
+use crate::wait::eventually_ok;
+
+/// Until every client that asks sees the change.
+const PROPAGATION: Duration = Duration::from_secs(10);
+
+/// A name for a topic or a group that is this test's alone: tests share one
+/// broker and run side by side.
+pub fn unique(stem: &str) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("{stem}-{}", NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+impl Client {
+    /// Creates a topic and returns once it can be written and read.
+    #[track_caller]
+    pub fn create_topic(&self, name: &str, partitions: i32) {
+        self.create_topic_with(name, partitions, &[]);
+    }
+
+    /// Creates a topic with settings of its own, such as `cleanup.policy`.
+    #[track_caller]
+    pub fn create_topic_with(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) {
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
+        let answer = block_on(self.admin().create_topics([&topic], &AdminOptions::new()));
+        answer
+            .expect("the broker answers")
+            .remove(0)
+            .unwrap_or_else(|(topic, error)| panic!("cannot create topic {topic}: {error}"));
+        self.wait_for_partitions(name, partitions);
+    }
+
+    /// Adds partitions to a topic.
+    #[track_caller]
+    pub fn grow_topic(&self, name: &str, partitions: i32) {
+        let count = usize::try_from(partitions).expect("a count is not negative");
+        let grown = NewPartitions::new(name, count);
+        let answer = block_on(
+            self.admin()
+                .create_partitions([&grown], &AdminOptions::new()),
+        );
+        answer
+            .expect("the broker answers")
+            .remove(0)
+            .unwrap_or_else(|(topic, error)| panic!("cannot grow topic {topic}: {error}"));
+        self.wait_for_partitions(name, partitions);
+    }
+
+    /// Deletes a topic and returns once the broker no longer names it.
+    #[track_caller]
+    pub fn delete_topic(&self, name: &str) {
+        let answer = block_on(self.admin().delete_topics(&[name], &AdminOptions::new()));
+        answer
+            .expect("the broker answers")
+            .remove(0)
+            .unwrap_or_else(|(topic, error)| panic!("cannot delete topic {topic}: {error}"));
+        eventually_ok(PROPAGATION, "the topic to be gone", || {
+            match self.partitions(name) {
+                Err(_) => Ok(()),
+                Ok(count) => Err(format!("{name} has {count} partitions")),
+            }
+        });
+    }
+
+    /// Created is answered before the partition's leader serves it.
+    #[track_caller]
+    fn wait_for_partitions(&self, name: &str, wanted: i32) {
+        eventually_ok(PROPAGATION, "the topic's partitions", || {
+            match self.partitions(name)? {
+                count if count == wanted => self.watermarks(name).map(drop),
+                count => Err(format!("{name} has {count} of {wanted} partitions")),
+            }
+        });
+    }
+
+    fn admin(&self) -> AdminClient<DefaultClientContext> {
+        self.config().create().expect("the configuration is valid")
+    }
+}

@@ -1,0 +1,5 @@
+//! The integration tests: one binary, so that one broker serves them all; one
+//! module a theme.
+
+mod harness;
+mod zz;
