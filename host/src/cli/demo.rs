@@ -17,7 +17,7 @@ use indicatif::{HumanBytes, HumanCount};
 use super::status::StatusLine;
 use super::{Failed, logging, signals};
 use crate::config::{Origin, Pipeline, Settings};
-use crate::kafka::embedded::EmbeddedCluster;
+use crate::kafka::embedded::{EmbeddedCluster, Writer};
 use crate::pipeline::ports::{Fatal, Tap};
 use crate::record::{Payload, Record, Verdict};
 use crate::runner::Prepared;
@@ -64,15 +64,16 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failed> {
     let prepared = Prepared::new(pipeline(&cluster, &plugin)?).map_err(Failed::before)?;
     introduce(&cluster, &prepared, &plugin, arguments.seconds).map_err(Failed::before)?;
 
+    let writer = cluster.writer().map_err(Failed::before)?;
     let counters = Arc::new(Counters::default());
     let written = Arc::new(AtomicU64::new(0));
-    let (show, shown) = sync_channel(SHOWN);
+    let (show, shown) = sync_channel::<String>(SHOWN);
     let status = StatusLine::start(&area, prepared.component.id.to_string(), &counters);
     let begun = Instant::now();
     let outcome = thread::scope(|scope| {
         scope.spawn(|| {
             // Whatever ends the orders ends the demo.
-            let fed = feed(&cluster, &stop, &written, arguments.seconds);
+            let fed = feed(&writer, &stop, &written, arguments.seconds);
             if fed.is_ok() {
                 catch_up(&stop, &counters, &written);
             }
@@ -145,12 +146,11 @@ fn pipeline(cluster: &EmbeddedCluster, plugin: &Path) -> Result<Pipeline, Failed
 
 /// Writes orders at a steady rate, for so many seconds or until told to stop.
 fn feed(
-    cluster: &EmbeddedCluster,
+    writer: &Writer,
     stop: &Stop,
     written: &AtomicU64,
     seconds: u64,
 ) -> Result<(), Fatal> {
-    let writer = cluster.writer()?;
     let begun = Instant::now();
     let total = RATE * seconds;
     let mut id = 0;

@@ -2,4 +2,3 @@
 //! module a theme.
 
 mod harness;
-mod zz;
