@@ -13,6 +13,7 @@ const PACKAGE: &str = "millrace:plugin";
 /// outside in (see `wasi`), so that ordinary guests load.
 const GIVEN: &[&str] = &[
     "millrace:plugin/log",
+    "millrace:plugin/types",
     "wasi:cli/",
     "wasi:clocks/",
     "wasi:filesystem/",

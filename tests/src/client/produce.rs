@@ -8,7 +8,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
-use super::{Client, Record};
+use super::{Client, REQUEST, Record};
 use crate::headers::to_native;
 
 /// For all records of one call.
@@ -31,12 +31,9 @@ impl Client {
         records: impl IntoIterator<Item = Record>,
     ) {
         let mut config = self.config();
-        // In order over retries. Not idempotent: librdkafka asks for the
-        // producer's id half a second late, and each test would wait for that.
-        // A retry while the broker goes away may therefore write a record
-        // twice; where that matters, set `enable.idempotence`.
+        // Idempotence keeps the order, and no duplicates, over retries.
         config
-            .set("max.in.flight.requests.per.connection", "1")
+            .set("enable.idempotence", "true")
             .set("linger.ms", "1");
         for (name, value) in properties {
             config.set(*name, *value);
@@ -45,6 +42,13 @@ impl Client {
             .create_with_context(Failures::default())
             .unwrap_or_else(|error| panic!("cannot make a producer: {error}"));
 
+        // Connected beforehand the first record goes out half a second earlier:
+        // without a connection librdkafka asks for the producer's id at its next
+        // tick only.
+        producer
+            .client()
+            .fetch_metadata(Some(topic), REQUEST)
+            .unwrap_or_else(|error| panic!("{topic}: cannot produce: {error}"));
         let deadline = Instant::now() + ALL;
         for record in records {
             send(&producer, topic, &record, deadline);

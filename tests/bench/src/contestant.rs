@@ -1,0 +1,118 @@
+//! A contestant: what is run, and what the kernel says of its process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use millrace_tests::process::{Process, Signal};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Native,
+    Host,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Job {
+    Passthrough,
+    Orders,
+}
+
+impl Job {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passthrough => "passthrough",
+            Self::Orders => "orders",
+        }
+    }
+}
+
+pub struct Contestant {
+    pub kind: Kind,
+    pub job: Job,
+    program: PathBuf,
+    plugin: PathBuf,
+}
+
+impl Contestant {
+    /// `programs` holds this program and `host`, built the same way.
+    pub fn new(kind: Kind, job: Job, programs: &Path, plugins: &Path) -> Self {
+        Self {
+            kind,
+            job,
+            program: programs.join(match kind {
+                Kind::Native => "millrace-bench",
+                Kind::Host => "host",
+            }),
+            plugin: plugins.join(format!("{}.wasm", job.name())),
+        }
+    }
+
+    pub fn name(&self) -> String {
+        let kind = match self.kind {
+            Kind::Native => "native",
+            Kind::Host => "host",
+        };
+        format!("{kind} {}", self.job.name())
+    }
+
+    /// Starts it as a member of a new group.
+    pub fn start(&self, brokers: &str, input: &str, output: &str, group: &str) -> Process {
+        let mut command = Command::new(&self.program);
+        match self.kind {
+            Kind::Native => command.args(["native", "--job", self.job.name()]),
+            Kind::Host => command.arg("run").arg("--plugin").arg(&self.plugin),
+        };
+        command
+            .args(["--brokers", brokers, "--input", input])
+            .args(["--output", output, "--group", group])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Process::spawn(&self.name(), command)
+    }
+}
+
+/// What a process has used so far.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage {
+    /// User and system time of all its threads.
+    pub cpu: Duration,
+    /// The most memory it ever had resident, in bytes.
+    pub peak: u64,
+}
+
+impl Usage {
+    /// From the kernel's `/proc`: proc(5).
+    pub fn of(process: &Process) -> anyhow::Result<Self> {
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", process.id()));
+        let stat = read("stat")?;
+        // The name, in parentheses, may hold spaces.
+        let (_, fields) = stat.rsplit_once(") ").context("/proc/PID/stat")?;
+        let ticks: u64 = fields
+            .split(' ')
+            .skip(11)
+            .take(2)
+            .map(str::parse::<u64>)
+            .sum::<Result<_, _>>()?;
+        let status = read("status")?;
+        let peak: u64 = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .and_then(|rest| rest.split_whitespace().next())
+            .context("VmHWM")?
+            .parse()?;
+        Ok(Self {
+            // USER_HZ is 100 on every Linux that Rust's standard library runs on.
+            cpu: Duration::from_millis(ticks * 10),
+            peak: peak * 1024,
+        })
+    }
+}
+
+/// The clean end that users ask for.
+pub fn stop(mut process: Process) {
+    process.signal(Signal::TERM);
+    process.wait(Duration::from_secs(30));
+}
