@@ -2,6 +2,8 @@
 //! those are behind `ports`, and the tests put fakes there.
 
 pub mod batch;
+#[cfg(test)]
+mod fakes;
 pub mod isolate;
 mod lane;
 pub mod ports;

@@ -1,4 +1,4 @@
-//! Write [Millrace](https://github.com/millrace) plugins in Rust: one trait,
+//! Write Millrace plugins in Rust: one trait,
 //! [`Transform`], and one macro, [`plugin!`].
 //!
 //! ```

@@ -145,12 +145,7 @@ fn pipeline(cluster: &EmbeddedCluster, plugin: &Path) -> Result<Pipeline, Failed
 }
 
 /// Writes orders at a steady rate, for so many seconds or until told to stop.
-fn feed(
-    writer: &Writer,
-    stop: &Stop,
-    written: &AtomicU64,
-    seconds: u64,
-) -> Result<(), Fatal> {
+fn feed(writer: &Writer, stop: &Stop, written: &AtomicU64, seconds: u64) -> Result<(), Fatal> {
     let begun = Instant::now();
     let total = RATE * seconds;
     let mut id = 0;

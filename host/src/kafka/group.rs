@@ -16,7 +16,7 @@ use super::doorbell::Doorbell;
 use super::queue::{Consumer, EventKind, Queue, assignment_lost, cached_end};
 use super::record::{Fetched, Message};
 use crate::config::Start;
-use crate::pipeline::ports::{Fatal, LaneId, OffsetStore, Source, SourceEvent};
+use crate::pipeline::ports::{Fatal, Interrupted, LaneId, OffsetStore, Source, SourceEvent};
 use crate::record::{NextOffset, Record as _, TopicPartition};
 use crate::stop::Stop;
 use crate::telemetry;
@@ -92,9 +92,7 @@ impl Ask {
         loop {
             match question(&self.consumer) {
                 Ok(answer) => return Ok(answer),
-                Err(error) if self.stop.requested() => {
-                    return Err(error).with_context(|| format!("{what} (stopped while asking)"));
-                }
+                Err(_) if self.stop.requested() => return Err(Interrupted.into()),
                 Err(error) => {
                     telemetry::waiting(what, &error.to_string());
                     self.stop.wait(ASK_AGAIN);

@@ -36,7 +36,10 @@ const PARTITION_UA: i32 = -1;
 
 pub struct ProducerSink {
     // Before the producer, which must outlive its topics.
-    known: HashMap<String, NativeTopic>,
+    known: Vec<NativeTopic>,
+    by_name: HashMap<String, usize>,
+    /// The topic that the last output went to, which is mostly the next one's too.
+    last: usize,
     producer: BaseProducer<Context>,
     topics: Topics,
     forbidden: Arc<[String]>,
@@ -46,6 +49,7 @@ pub struct ProducerSink {
 
 /// A topic's handle inside its producer, and its number of partitions.
 struct NativeTopic {
+    name: String,
     native: NonNull<RDKafkaTopic>,
     partitions: i32,
 }
@@ -77,13 +81,26 @@ impl ProducerSink {
             .context("message.max.bytes is not set")?;
         ring_on_events(&producer, &bell);
         Ok(Self {
-            known: HashMap::new(),
+            known: Vec::new(),
+            by_name: HashMap::new(),
+            last: 0,
             producer,
             topics,
             forbidden,
             largest,
             bell,
         })
+    }
+
+    fn find(&mut self, name: &str) -> Option<&NativeTopic> {
+        if self
+            .known
+            .get(self.last)
+            .is_none_or(|topic| topic.name != name)
+        {
+            self.last = *self.by_name.get(name)?;
+        }
+        self.known.get(self.last)
     }
 
     /// Looks a topic up that no output has gone to yet.
@@ -114,8 +131,12 @@ impl ProducerSink {
             })),
             Topic::Exists(partitions) => {
                 let native = self.native_topic(name)?;
-                self.known
-                    .insert(name.to_owned(), NativeTopic { native, partitions });
+                self.by_name.insert(name.to_owned(), self.known.len());
+                self.known.push(NativeTopic {
+                    name: name.to_owned(),
+                    native,
+                    partitions,
+                });
                 Ok(Admission::Admitted)
             }
         }
@@ -156,7 +177,8 @@ fn ring_on_events(producer: &BaseProducer<Context>, bell: &Doorbell) {
 
 impl Sink<Message> for ProducerSink {
     fn admit(&mut self, outgoing: &Outgoing<'_>, source: &Message) -> Result<Admission, Fatal> {
-        let Some(topic) = self.known.get(outgoing.topic) else {
+        let largest = self.largest;
+        let Some(topic) = self.find(outgoing.topic) else {
             match self.meet(outgoing.topic)? {
                 // Once more, for the partition and the size.
                 Admission::Admitted => return self.admit(outgoing, source),
@@ -178,11 +200,10 @@ impl Sink<Message> for ProducerSink {
             )));
         }
         let size = outgoing.size(&source.headers()) + FRAMING;
-        if size > self.largest {
+        if size > largest {
             return Ok(Admission::Refused(format!(
                 "the output has {size} bytes with its headers and framing, and the producer sends \
-                 at most {} (message.max.bytes)",
-                self.largest
+                 at most {largest} (message.max.bytes)"
             )));
         }
         Ok(Admission::Admitted)
@@ -194,12 +215,13 @@ impl Sink<Message> for ProducerSink {
         source: &Message,
         ticket: Ticket,
     ) -> Result<Sent, Fatal> {
-        let Some(topic) = self.known.get(outgoing.topic) else {
+        let Some(topic) = self.find(outgoing.topic) else {
             bail!(
                 "an output went to topic {} without being admitted",
                 outgoing.topic
             );
         };
+        let native = topic.native;
         let headers = native_headers(&outgoing.headers, source)?;
         let raw = |bytes: Option<&[u8]>| {
             bytes.map_or((ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()))
@@ -215,7 +237,7 @@ impl Sink<Message> for ProducerSink {
             sys::rd_kafka_producev(
                 self.producer.client().native_ptr(),
                 v::RD_KAFKA_VTYPE_RKT,
-                topic.native.as_ptr(),
+                native.as_ptr(),
                 v::RD_KAFKA_VTYPE_PARTITION,
                 outgoing.partition.unwrap_or(PARTITION_UA),
                 v::RD_KAFKA_VTYPE_MSGFLAGS,

@@ -29,3 +29,6 @@ impl Limits {
         waiting.len().min(self.records)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,3 +83,6 @@ fn one_by_one<T: Transform, R: Record>(
     }
     Ok(Hunt::GoesOn)
 }
+
+#[cfg(test)]
+mod tests;

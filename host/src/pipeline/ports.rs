@@ -11,6 +11,12 @@ use crate::record::{Header, NextOffset, OwnedHeader, Record, Rejected, TopicPart
 /// user's, never a single record's fault (that is [`Rejected`]).
 pub type Fatal = anyhow::Error;
 
+/// The order to stop came while something was waited for. It ends the run in
+/// good order, not as a failure.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped while waiting")]
+pub struct Interrupted;
+
 /// Names an assignment of a partition to this worker. Never used twice by one
 /// worker, so that a late acknowledgement of an earlier assignment finds nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

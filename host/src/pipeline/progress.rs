@@ -40,6 +40,8 @@ struct Entry {
 #[derive(Debug)]
 pub struct Progress {
     entries: VecDeque<Entry>,
+    /// Outputs that were sent and have no answer yet.
+    outstanding: usize,
     /// The sequence of `entries[0]`.
     head: u64,
     /// Where the next commit may point to.
@@ -55,6 +57,7 @@ impl Progress {
     pub fn new(start: NextOffset, stored: bool) -> Self {
         Self {
             entries: VecDeque::new(),
+            outstanding: 0,
             head: 0,
             done: start,
             committed: stored.then_some(start),
@@ -80,12 +83,20 @@ impl Progress {
     pub fn sent(&mut self, sequence: Sequence) {
         if let Some(entry) = self.entry(sequence) {
             entry.open += 1;
+            self.outstanding += 1;
         }
     }
 
     /// One output of the record was acknowledged by the broker.
     pub fn acknowledged(&mut self, sequence: Sequence) {
+        self.outstanding = self.outstanding.saturating_sub(1);
         self.close_one(sequence);
+    }
+
+    /// One output of the record was refused by the broker: the record stays open
+    /// for good, so that nothing from it on is ever committed.
+    pub fn refused(&mut self) {
+        self.outstanding = self.outstanding.saturating_sub(1);
     }
 
     /// Everything that the record leads to was handed to the sink (nothing, if
@@ -99,9 +110,9 @@ impl Progress {
         self.entries.get(self.index(sequence)).map(|e| e.offset)
     }
 
-    /// How many records are open or stand behind an open one.
-    pub fn in_flight(&self) -> usize {
-        self.entries.len()
+    /// How many outputs were sent and have no answer yet.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding
     }
 
     /// Up to where everything is done.
@@ -148,3 +159,6 @@ impl Progress {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

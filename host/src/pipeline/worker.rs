@@ -16,8 +16,8 @@ use crate::pipeline::batch;
 use crate::pipeline::isolate;
 use crate::pipeline::lane::{Lane, Open, Work};
 use crate::pipeline::ports::{
-    Ack, Admission, Failure, LaneId, OffsetStore, Outgoing, OutgoingHeaders, Sent, Sink, Source,
-    SourceEvent, Tap, Ticket, Transform,
+    Ack, Admission, Failure, Interrupted, LaneId, OffsetStore, Outgoing, OutgoingHeaders, Sent,
+    Sink, Source, SourceEvent, Tap, Ticket, Transform,
 };
 use crate::record::{NextOffset, Output, Record, Rejected, Stage, TopicPartition, Verdict};
 use crate::telemetry::{self, Counters};
@@ -62,6 +62,8 @@ pub struct Worker<S: Source, K, O, T> {
     next_commit: Instant,
     acks: Vec<Ack>,
     idle_said: bool,
+    /// The first record of which the broker refused an output.
+    rejected: Option<Rejected>,
     /// What this worker last added to the common lag.
     lag: i64,
 }
@@ -94,6 +96,7 @@ where
             next_commit,
             acks: Vec::new(),
             idle_said: false,
+            rejected: None,
             lag: 0,
         }
     }
@@ -106,6 +109,7 @@ where
             match self.step() {
                 Ok(Pace::Busy) => {}
                 Ok(Pace::Idle) => self.source.wait(self.idle_for()),
+                Err(Failure::Fatal(error)) if error.is::<Interrupted>() => break,
                 Err(failure) => {
                     outcome = Err(failure);
                     break;
@@ -136,6 +140,9 @@ where
         }
         if self.collect_acks()? {
             pace = Pace::Busy;
+        }
+        if let Some(rejected) = self.rejected.take() {
+            return Err(Failure::Rejected(rejected));
         }
         self.turn = self.turn.wrapping_add(1);
         for i in 0..self.lanes.len() {
@@ -237,15 +244,9 @@ where
     /// committed, what is not sent is left to the next owner.
     fn on_revoked(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
         let deadline = Instant::now() + self.settings.drain;
-        for lane in &mut self.lanes {
-            if partitions.contains(&lane.partition) {
-                lane.work = None;
-            }
-        }
-        let revoked = |lane: &Lane<S::Batch>| partitions.contains(&lane.partition);
-        self.await_acks(deadline, revoked)?;
+        self.drain(deadline, |lane| partitions.contains(&lane.partition))?;
         let mut lanes = self.take_lanes(partitions);
-        let undone: usize = lanes.iter().map(|l| l.progress.in_flight()).sum();
+        let undone: usize = lanes.iter().map(|l| l.progress.outstanding()).sum();
         telemetry::revoked(partitions, undone);
         let positions = take_committable(lanes.iter_mut());
         if !positions.is_empty()
@@ -257,12 +258,12 @@ where
         Ok(self.source.release(partitions)?)
     }
 
-    /// Acknowledgements to progress. An output that the broker refused ends the run.
+    /// Acknowledgements to progress. Says whether there were any.
     fn collect_acks(&mut self) -> Result<bool, Failure> {
         let mut acks = std::mem::take(&mut self.acks);
         self.sink.acks(&mut acks)?;
         let any = !acks.is_empty();
-        let mut rejected = None;
+        let mut acknowledged = 0;
         // Acknowledgements come in runs of one lane.
         let mut index = 0;
         for Ack { ticket, result } in acks.drain(..) {
@@ -274,23 +275,32 @@ where
                 }
             }
             let lane = &mut self.lanes[index];
-            match result {
-                Ok(()) => {
+            match (result, lane.progress.offset(ticket.sequence)) {
+                (Ok(()), _) => {
                     lane.progress.acknowledged(ticket.sequence);
-                    self.counters.acknowledged(1);
+                    acknowledged += 1;
                 }
-                Err(reason) => {
-                    let offset = lane.progress.offset(ticket.sequence).unwrap_or(-1);
-                    rejected.get_or_insert(Rejected {
-                        stage: Stage::Produce,
-                        position: lane.partition.at(offset),
-                        reason,
-                    });
+                (Err(reason), Some(offset)) => {
+                    lane.progress.refused();
+                    let position = lane.partition.at(offset);
+                    let earlier = |r: &Rejected| {
+                        r.position.partition != position.partition || r.position.offset <= offset
+                    };
+                    if !self.rejected.as_ref().is_some_and(earlier) {
+                        self.rejected = Some(Rejected {
+                            stage: Stage::Produce,
+                            position,
+                            reason,
+                        });
+                    }
                 }
+                // Its record is closed, so it was answered before.
+                (Err(_), None) => {}
             }
         }
+        self.counters.acknowledged(acknowledged);
         self.acks = acks;
-        rejected.map_or(Ok(any), |r| Err(Failure::Rejected(r)))
+        Ok(any)
     }
 
     /// Moves one lane on by at most one call of the plugin.
@@ -382,6 +392,7 @@ where
             if let Some(tap) = &mut self.tap {
                 match tap(&lane.partition, record, verdict) {
                     Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {
+                        self.tap = None;
                         return Err(Failure::TapClosed);
                     }
                     result => result.context("--inspect could not write to stdout")?,
@@ -401,57 +412,55 @@ where
     /// The end of the run: what is half sent is sent, everything sent is
     /// acknowledged, everything acknowledged is committed.
     fn finish(&mut self, deadline: Instant) -> Result<(), Failure> {
-        let mut half_sent = true;
-        while half_sent && Instant::now() < deadline {
-            half_sent = false;
-            for index in 0..self.lanes.len() {
-                if let Some(work) = &mut self.lanes[index].work
-                    && work.cut_to_open()
-                {
-                    self.send(index)?;
-                    half_sent = true;
-                } else {
-                    self.lanes[index].work = None;
-                }
-            }
-            self.collect_acks()?;
-            if half_sent {
-                self.source.wait(DRAIN_TICK);
-            }
-        }
-        let acknowledged = self.await_acks(deadline, |_| true);
+        let drained = self.drain(deadline, |_| true);
         let positions = take_committable(self.lanes.iter_mut());
         if !positions.is_empty() {
             self.offsets
                 .commit_now(&positions, deadline)
                 .context("the last positions could not be committed; the records behind them will be read again")?;
         }
-        acknowledged?;
-        let undone: usize = self.lanes.iter().map(|l| l.progress.in_flight()).sum();
-        if undone > 0 {
-            return Err(Failure::Fatal(anyhow::anyhow!(
-                "{undone} records were not acknowledged within shutdown.drain; they are not committed and will be read again"
-            )));
+        drained?;
+        if let Some(rejected) = self.rejected.take() {
+            return Err(Failure::Rejected(rejected));
         }
-        Ok(())
+        match self.lanes.iter().map(|l| l.progress.outstanding()).sum() {
+            0usize => Ok(()),
+            outstanding => Err(Failure::Fatal(anyhow::anyhow!(
+                "{outstanding} outputs were not acknowledged within shutdown.drain; their records \
+                 are not committed and will be read again"
+            ))),
+        }
     }
 
-    /// Waits until nothing of these lanes is in flight, or the deadline.
-    fn await_acks(
+    /// Forgets what these lanes have in hand, but for a record that is half
+    /// sent, and waits until everything sent is answered, or for the deadline.
+    fn drain(
         &mut self,
         deadline: Instant,
         of: impl Fn(&Lane<S::Batch>) -> bool,
     ) -> Result<(), Failure> {
         loop {
-            self.collect_acks()?;
-            let open = self
-                .lanes
-                .iter()
-                .any(|lane| of(lane) && lane.progress.in_flight() > 0);
-            if !open || Instant::now() >= deadline {
+            let mut waiting = false;
+            for index in 0..self.lanes.len() {
+                let lane = &mut self.lanes[index];
+                if !of(lane) {
+                    continue;
+                }
+                if lane.work.as_mut().is_some_and(Work::cut_to_open) {
+                    self.send(index)?;
+                } else {
+                    lane.work = None;
+                }
+                let lane = &self.lanes[index];
+                let half_sent = lane.work.as_ref().is_some_and(|work| work.open.is_some());
+                waiting |= half_sent || lane.progress.outstanding() > 0;
+            }
+            if !waiting || Instant::now() >= deadline {
                 return Ok(());
             }
-            self.source.wait(DRAIN_TICK);
+            if !self.collect_acks()? {
+                self.source.wait(DRAIN_TICK);
+            }
         }
     }
 
@@ -510,3 +519,6 @@ fn take_committable<'a, B: 'a>(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,12 +51,7 @@ pub fn write_orders(client: &Client, brokers: &str, records: u64) -> anyhow::Res
 }
 
 /// Writes one record, and waits while the buffer is full.
-pub fn write(
-    producer: &BaseProducer,
-    topic: &str,
-    key: &str,
-    value: &[u8],
-) -> anyhow::Result<()> {
+pub fn write(producer: &BaseProducer, topic: &str, key: &str, value: &[u8]) -> anyhow::Result<()> {
     let mut record = BaseRecord::to(topic).key(key).payload(value);
     loop {
         match producer.send(record) {
@@ -64,7 +59,9 @@ pub fn write(
                 producer.poll(Duration::ZERO);
                 return Ok(());
             }
-            Err((error, back)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) => {
+            Err((error, back))
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
+            {
                 record = back;
                 producer.poll(Duration::from_millis(5));
             }

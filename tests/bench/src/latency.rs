@@ -71,7 +71,9 @@ pub fn run(broker: &Broker, contestant: &Contestant, seconds: u64) -> anyhow::Re
             write(&producer, &input, &format!("k{n}"), value.as_bytes())?;
         }
         producer.flush(LAST)?;
-        reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        reading
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })?;
     stop(process);
     client.delete_topic(&input);
@@ -92,7 +94,10 @@ fn warm_up(producer: &BaseProducer, reader: &BaseConsumer, input: &str) -> anyho
     producer.flush(LAST)?;
     let (begun, mut seen) = (Instant::now(), 0);
     while seen < wanted {
-        ensure!(begun.elapsed() < WARM, "{seen} of {wanted} records came through");
+        ensure!(
+            begun.elapsed() < WARM,
+            "{seen} of {wanted} records came through"
+        );
         if let Some(message) = reader.poll(Duration::from_millis(100)) {
             message?;
             seen += 1;

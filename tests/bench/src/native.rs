@@ -78,7 +78,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut due = None;
     while !stop.load(Ordering::Relaxed) {
         // A long poll only if there is nothing to acknowledge either.
-        let wait = if producer.in_flight_count() > 0 { 1 } else { 50 };
+        let wait = if producer.in_flight_count() > 0 {
+            1
+        } else {
+            50
+        };
         if let Some(message) = consumer.poll(Duration::from_millis(wait)) {
             let message = message?;
             let cleaned = match (orders, message.payload()) {

@@ -55,7 +55,11 @@ pub fn print(
             median(contestant, |run| run.first),
         )?;
     }
-    writeln!(out, "\nlatency at {RATE} records/s, {} s\n", arguments.seconds)?;
+    writeln!(
+        out,
+        "\nlatency at {RATE} records/s, {} s\n",
+        arguments.seconds
+    )?;
     writeln!(out, "| | p50 | p99 |")?;
     writeln!(out, "|---|---:|---:|")?;
     for (name, delay) in delays {

@@ -19,6 +19,9 @@ pub struct Record {
     pub offset: i64,
 }
 
+/// Key, value, headers and timestamp of a record.
+pub type Content<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, &'a [Header], Timestamp);
+
 impl Record {
     /// Key and value null, no headers.
     pub fn null() -> Record {
@@ -75,8 +78,8 @@ impl Record {
         }
     }
 
-    /// Key, value, headers and timestamp: all that a forward keeps.
-    pub fn content(&self) -> (Option<&[u8]>, Option<&[u8]>, &[Header], Timestamp) {
+    /// All that a forward keeps.
+    pub fn content(&self) -> Content<'_> {
         (
             self.key.as_deref(),
             self.value.as_deref(),

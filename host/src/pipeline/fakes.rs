@@ -1,0 +1,557 @@
+//! The worker's ports in tests: one [`World`] of plain data behind four of its
+//! faces. A test writes what will happen, lets the worker work, and looks at
+//! what became of it.
+
+use std::cell::{RefCell, RefMut};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+
+use crate::pipeline::ports::{
+    Ack, Admission, Fatal, Fault, LaneId, OffsetStore, Outgoing, OutgoingHeaders, Sent, Sink,
+    Source, SourceEvent, Ticket, Transform,
+};
+use crate::record::{
+    Header, NextOffset, Output, OwnedHeader, Payload, Record, Timestamp, TopicPartition, Verdict,
+};
+
+/// The one input topic.
+pub const INPUT: &str = "in";
+
+/// A partition of the input topic.
+pub fn partition(number: i32) -> TopicPartition {
+    TopicPartition::new(INPUT, number)
+}
+
+/// A consumed record, which also knows its partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FakeRecord {
+    pub partition: i32,
+    pub offset: i64,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    pub headers: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+    pub timestamp: Timestamp,
+}
+
+impl FakeRecord {
+    pub fn new(partition: i32, offset: i64) -> Self {
+        Self {
+            partition,
+            offset,
+            key: Some(b"key".to_vec()),
+            value: Some(format!("value {offset}").into_bytes()),
+            headers: Vec::new(),
+            timestamp: Timestamp::Create(1_000 + offset),
+        }
+    }
+
+    /// With a value of so many bytes and no key.
+    pub fn sized(offset: i64, bytes: usize) -> Self {
+        Self {
+            key: None,
+            value: Some(vec![b'x'; bytes]),
+            ..Self::new(0, offset)
+        }
+    }
+}
+
+impl Record for FakeRecord {
+    fn key(&self) -> Option<&[u8]> {
+        self.key.as_deref()
+    }
+
+    fn value(&self) -> Option<&[u8]> {
+        self.value.as_deref()
+    }
+
+    fn headers(&self) -> Vec<Header<'_>> {
+        self.headers
+            .iter()
+            .map(|(name, value)| Header {
+                name,
+                value: value.as_deref(),
+            })
+            .collect()
+    }
+
+    fn offset(&self) -> i64 {
+        self.offset
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        self.timestamp
+    }
+}
+
+/// An output with this text as its value, and the rest from its source.
+pub fn output(value: &str) -> Output {
+    Output {
+        value: Payload::Bytes(value.as_bytes().to_vec()),
+        ..Output::FORWARD
+    }
+}
+
+/// What the sink was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentRecord {
+    pub ticket: Ticket,
+    /// The source's partition and offset.
+    pub source: (i32, i64),
+    pub topic: String,
+    pub partition: Option<i32>,
+    pub timestamp: Option<i64>,
+    pub key: Option<Vec<u8>>,
+    pub value: Option<Vec<u8>>,
+    /// `None`: the source's, byte for byte.
+    pub headers: Option<Vec<OwnedHeader>>,
+}
+
+impl SentRecord {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(self.value.as_deref().unwrap_or(b"null")).into_owned()
+    }
+}
+
+/// What happened, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happened {
+    Started(i32, i64),
+    /// A call of the plugin with the records at these offsets.
+    Judged(i32, Vec<i64>),
+    /// An output of the record at this offset.
+    Sent(i32, i64),
+    Acknowledged(i32, i64),
+    /// The store has this position now.
+    Committed(i32, i64),
+    Released(Vec<i32>),
+    Closed,
+}
+
+type Action = Box<dyn FnOnce(&mut State)>;
+
+/// Everything outside of the worker.
+#[derive(Default)]
+pub struct State {
+    /// What the input holds, by partition.
+    pub input: BTreeMap<i32, Vec<FakeRecord>>,
+    pub events: VecDeque<SourceEvent>,
+    /// The assigned lanes and the offset that each reads next.
+    pub lanes: Vec<(LaneId, i32, i64)>,
+    /// Where partitions begin that have no stored position.
+    pub starts: HashMap<i32, i64>,
+    /// What happens during the next waits, one action a wait.
+    pub during_waits: VecDeque<Action>,
+
+    /// Whether acknowledgements wait for the test to give them.
+    pub corked: bool,
+    /// How many outputs the sink takes before it is full; `None`: any number.
+    pub room: Option<usize>,
+    /// How many admissions are put off.
+    pub later: usize,
+    /// Topics whose outputs are refused before anything is sent.
+    pub forbidden: HashSet<String>,
+    /// Topics whose outputs are refused when they are sent.
+    pub unsendable: HashSet<String>,
+    pub sent: Vec<SentRecord>,
+    /// Indices into `sent`.
+    pub unacknowledged: Vec<usize>,
+    pub acks: Vec<Ack>,
+
+    /// The positions that the store holds.
+    pub stored: HashMap<i32, i64>,
+    /// So many asynchronous commits fail.
+    pub failing_commits: usize,
+    /// So many synchronous ones fail.
+    pub failing_commits_now: usize,
+
+    /// By partition and offset; the others are forwarded.
+    pub verdicts: HashMap<(i32, i64), Verdict>,
+    /// The records that break any instance.
+    pub poison: HashSet<(i32, i64)>,
+    /// The records that any instance takes too long for.
+    pub slow: HashSet<(i32, i64)>,
+    /// The faults of the next calls, whatever their records are.
+    pub faults: VecDeque<Fault>,
+
+    pub history: Vec<Happened>,
+}
+
+/// See [`State`]. Clones are the same world.
+#[derive(Clone, Default)]
+pub struct World(Rc<RefCell<State>>);
+
+impl World {
+    pub fn state(&self) -> RefMut<'_, State> {
+        self.0.borrow_mut()
+    }
+
+    /// The worker's ports.
+    pub fn ports(&self) -> (FakeSource, FakeSink, FakeStore, FakePlugin) {
+        (
+            FakeSource(self.clone()),
+            FakeSink(self.clone()),
+            FakeStore(self.clone()),
+            FakePlugin(self.clone()),
+        )
+    }
+
+    /// Writes records at these offsets to a partition of the input.
+    pub fn write(&self, number: i32, offsets: impl IntoIterator<Item = i64>) {
+        for offset in offsets {
+            self.write_record(FakeRecord::new(number, offset));
+        }
+    }
+
+    pub fn write_record(&self, record: FakeRecord) {
+        self.state()
+            .input
+            .entry(record.partition)
+            .or_default()
+            .push(record);
+    }
+
+    pub fn says(&self, number: i32, offset: i64, verdict: Verdict) {
+        self.state().verdicts.insert((number, offset), verdict);
+    }
+
+    pub fn assign(&self, numbers: &[i32]) {
+        let event = SourceEvent::Assigned(list(numbers));
+        self.state().events.push_back(event);
+    }
+
+    pub fn revoke(&self, numbers: &[i32]) {
+        let event = SourceEvent::Revoked(list(numbers));
+        self.state().events.push_back(event);
+    }
+
+    pub fn lose(&self, numbers: &[i32]) {
+        let event = SourceEvent::Lost(list(numbers));
+        self.state().events.push_back(event);
+    }
+
+    /// Does this in the next wait that no other action has.
+    pub fn during_a_wait(&self, action: impl FnOnce(&mut State) + 'static) {
+        self.state().during_waits.push_back(Box::new(action));
+    }
+
+    /// The values that were sent, in order, as text.
+    pub fn values(&self) -> Vec<String> {
+        self.state().sent.iter().map(SentRecord::text).collect()
+    }
+
+    /// The offsets of one partition's records whose outputs were sent, in order.
+    pub fn sent_offsets(&self, number: i32) -> Vec<i64> {
+        self.state()
+            .sent
+            .iter()
+            .filter(|sent| sent.source.0 == number)
+            .map(|sent| sent.source.1)
+            .collect()
+    }
+
+    pub fn stored(&self, number: i32) -> Option<i64> {
+        self.state().stored.get(&number).copied()
+    }
+
+    /// The offsets of each call of the plugin.
+    pub fn calls(&self) -> Vec<Vec<i64>> {
+        self.state()
+            .history
+            .iter()
+            .filter_map(|happened| match happened {
+                Happened::Judged(_, offsets) => Some(offsets.clone()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Where in the history this stands first.
+    pub fn when(&self, happened: &Happened) -> usize {
+        let state = self.state();
+        state
+            .history
+            .iter()
+            .position(|h| h == happened)
+            .unwrap_or_else(|| panic!("{happened:?} did not happen: {:?}", state.history))
+    }
+}
+
+impl State {
+    /// Acknowledges the oldest waiting output of this record.
+    pub fn acknowledge(&mut self, number: i32, offset: i64) {
+        let sent = &self.sent;
+        let at = self
+            .unacknowledged
+            .iter()
+            .position(|i| sent[*i].source == (number, offset))
+            .expect("an output of this record waits");
+        self.acknowledge_at(at);
+    }
+
+    /// Acknowledges the waiting output at this place among them.
+    pub fn acknowledge_at(&mut self, at: usize) {
+        let sent = &self.sent[self.unacknowledged.remove(at)];
+        let (number, offset) = sent.source;
+        self.acks.push(Ack {
+            ticket: sent.ticket,
+            result: Ok(()),
+        });
+        self.history.push(Happened::Acknowledged(number, offset));
+    }
+
+    pub fn acknowledge_all(&mut self) {
+        while !self.unacknowledged.is_empty() {
+            self.acknowledge_at(0);
+        }
+    }
+
+    /// The broker refuses the oldest waiting output of this record.
+    pub fn fail_delivery(&mut self, number: i32, offset: i64, reason: &str) {
+        let sent = &self.sent;
+        let at = self
+            .unacknowledged
+            .iter()
+            .position(|i| sent[*i].source == (number, offset))
+            .expect("an output of this record waits");
+        let ticket = self.sent[self.unacknowledged.remove(at)].ticket;
+        self.acks.push(Ack {
+            ticket,
+            result: Err(reason.to_owned()),
+        });
+    }
+
+    fn store(&mut self, positions: &[(TopicPartition, NextOffset)]) {
+        for (partition, position) in positions {
+            self.stored.insert(partition.partition, position.0);
+            self.history
+                .push(Happened::Committed(partition.partition, position.0));
+        }
+    }
+}
+
+fn list(numbers: &[i32]) -> Vec<TopicPartition> {
+    numbers.iter().map(|number| partition(*number)).collect()
+}
+
+pub struct FakeSource(World);
+
+impl Source for FakeSource {
+    type Record = FakeRecord;
+    type Batch = Vec<FakeRecord>;
+
+    fn poll(&mut self) -> Result<Option<SourceEvent>, Fatal> {
+        Ok(self.0.state().events.pop_front())
+    }
+
+    fn resolve(&mut self, partition: &TopicPartition) -> Result<NextOffset, Fatal> {
+        let starts = &self.0.state().starts;
+        Ok(NextOffset(
+            starts.get(&partition.partition).copied().unwrap_or(0),
+        ))
+    }
+
+    fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal> {
+        let mut state = self.0.state();
+        for (id, partition, position) in lanes {
+            state
+                .history
+                .push(Happened::Started(partition.partition, position.0));
+            state.lanes.push((*id, partition.partition, position.0));
+        }
+        Ok(())
+    }
+
+    fn fetch(&mut self, lane: LaneId, max: usize) -> Result<Option<Vec<FakeRecord>>, Fatal> {
+        let mut state = self.0.state();
+        let state = &mut *state;
+        let (_, number, next) = state
+            .lanes
+            .iter_mut()
+            .find(|(id, ..)| *id == lane)
+            .ok_or_else(|| anyhow!("{lane:?} was fetched from and is not assigned"))?;
+        let records: Vec<FakeRecord> = state
+            .input
+            .get(number)
+            .into_iter()
+            .flatten()
+            .filter(|record| record.offset >= *next)
+            .take(max)
+            .cloned()
+            .collect();
+        let Some(last) = records.last() else {
+            return Ok(None);
+        };
+        *next = last.offset + 1;
+        Ok(Some(records))
+    }
+
+    fn end(&self, lane: LaneId) -> Option<i64> {
+        let state = self.0.state();
+        let (_, number, _) = state.lanes.iter().find(|(id, ..)| *id == lane)?;
+        Some(state.input.get(number)?.last()?.offset + 1)
+    }
+
+    fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {
+        let numbers: Vec<i32> = partitions.iter().map(|p| p.partition).collect();
+        let mut state = self.0.state();
+        state
+            .lanes
+            .retain(|(_, number, _)| !numbers.contains(number));
+        state.history.push(Happened::Released(numbers));
+        Ok(())
+    }
+
+    /// Without an action time passes, so that deadlines come.
+    fn wait(&mut self, timeout: Duration) {
+        let action = self.0.state().during_waits.pop_front();
+        match action {
+            Some(action) => action(&mut self.0.state()),
+            None => thread::sleep(timeout.min(Duration::from_millis(1))),
+        }
+    }
+
+    fn close(&mut self, _deadline: Instant) {
+        self.0.state().history.push(Happened::Closed);
+    }
+}
+
+pub struct FakeSink(World);
+
+impl Sink<FakeRecord> for FakeSink {
+    fn admit(&mut self, outgoing: &Outgoing<'_>, _: &FakeRecord) -> Result<Admission, Fatal> {
+        let mut state = self.0.state();
+        if state.later > 0 {
+            state.later -= 1;
+            return Ok(Admission::Later);
+        }
+        Ok(if state.forbidden.contains(outgoing.topic) {
+            Admission::Refused(format!("topic {} is forbidden", outgoing.topic))
+        } else {
+            Admission::Admitted
+        })
+    }
+
+    fn send(
+        &mut self,
+        outgoing: &Outgoing<'_>,
+        source: &FakeRecord,
+        ticket: Ticket,
+    ) -> Result<Sent, Fatal> {
+        let mut state = self.0.state();
+        if state.unsendable.contains(outgoing.topic) {
+            return Ok(Sent::Refused(format!("topic {} is gone", outgoing.topic)));
+        }
+        match &mut state.room {
+            Some(0) => return Ok(Sent::Full),
+            Some(room) => *room -= 1,
+            None => {}
+        }
+        state.sent.push(SentRecord {
+            ticket,
+            source: (source.partition, source.offset),
+            topic: outgoing.topic.to_owned(),
+            partition: outgoing.partition,
+            timestamp: outgoing.timestamp,
+            key: outgoing.key.map(<[u8]>::to_vec),
+            value: outgoing.value.map(<[u8]>::to_vec),
+            headers: match outgoing.headers {
+                OutgoingHeaders::Source => None,
+                OutgoingHeaders::List(list) => Some(list.to_vec()),
+            },
+        });
+        let last = state.sent.len() - 1;
+        state.unacknowledged.push(last);
+        state
+            .history
+            .push(Happened::Sent(source.partition, source.offset));
+        Ok(Sent::Queued)
+    }
+
+    fn acks(&mut self, into: &mut Vec<Ack>) -> Result<(), Fatal> {
+        let mut state = self.0.state();
+        if !state.corked {
+            state.acknowledge_all();
+        }
+        into.append(&mut state.acks);
+        Ok(())
+    }
+}
+
+pub struct FakeStore(World);
+
+impl OffsetStore for FakeStore {
+    fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<NextOffset>>, Fatal> {
+        let state = self.0.state();
+        Ok(partitions
+            .iter()
+            .map(|p| state.stored.get(&p.partition).copied().map(NextOffset))
+            .collect())
+    }
+
+    fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), Fatal> {
+        let mut state = self.0.state();
+        if state.failing_commits > 0 {
+            state.failing_commits -= 1;
+            let event = SourceEvent::CommitFailed {
+                partitions: positions.iter().map(|(p, _)| p.clone()).collect(),
+                reason: "the coordinator is away".to_owned(),
+            };
+            state.events.push_back(event);
+        } else {
+            state.store(positions);
+        }
+        Ok(())
+    }
+
+    /// As a real one: it has no answer when no time is left to wait for it.
+    fn commit_now(
+        &mut self,
+        positions: &[(TopicPartition, NextOffset)],
+        deadline: Instant,
+    ) -> Result<(), Fatal> {
+        let mut state = self.0.state();
+        if state.failing_commits_now > 0 {
+            state.failing_commits_now -= 1;
+            return Err(anyhow!("the coordinator is away"));
+        }
+        if Instant::now() >= deadline {
+            return Err(anyhow!("no answer within 0ns"));
+        }
+        state.store(positions);
+        Ok(())
+    }
+}
+
+pub struct FakePlugin(World);
+
+impl Transform for FakePlugin {
+    fn process<R: Record>(
+        &mut self,
+        partition: &TopicPartition,
+        records: &[R],
+    ) -> Result<Vec<Verdict>, Fault> {
+        let number = partition.partition;
+        let mut state = self.0.state();
+        let offsets = records.iter().map(Record::offset).collect();
+        state.history.push(Happened::Judged(number, offsets));
+        if let Some(fault) = state.faults.pop_front() {
+            return Err(fault);
+        }
+        let mut verdicts = Vec::with_capacity(records.len());
+        for record in records {
+            let at = (number, record.offset());
+            if state.poison.contains(&at) {
+                return Err(Fault::Broke(format!("offset {} is poison", at.1)));
+            }
+            if state.slow.contains(&at) {
+                return Err(Fault::TimedOut(format!("offset {} is slow", at.1)));
+            }
+            verdicts.push(state.verdicts.get(&at).cloned().unwrap_or(Verdict::Forward));
+        }
+        Ok(verdicts)
+    }
+}
