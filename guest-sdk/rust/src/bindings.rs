@@ -1,6 +1,11 @@
 //! What wit-bindgen makes of the contract in `wit/`, and nothing else.
 
-#![allow(missing_docs, unsafe_code)] // Generated; what a plugin sees of it is documented in the WIT.
+#![allow(
+    missing_docs,
+    unsafe_code,
+    clippy::mem_forget,
+    reason = "generated; what a plugin sees of it is documented in the WIT"
+)]
 
 wit_bindgen::generate!({
     path: "../../wit",

@@ -31,8 +31,10 @@ const PARTITIONS: i32 = 4;
 /// Orders a second: a steady stream that the embedded broker keeps up with.
 const RATE: u64 = 5_000;
 
-/// How many orders are shown with what became of them.
-const SHOWN: usize = 6;
+/// How many orders are shown with what became of them: so many that went out,
+/// and so many that did not.
+const SHOWN_OUT: usize = 4;
+const SHOWN_DROPPED: usize = 2;
 
 /// The longest wait for what is still on its way when the orders end.
 const CATCH_UP: Duration = Duration::from_secs(20);
@@ -67,7 +69,7 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failed> {
     let writer = cluster.writer().map_err(Failed::before)?;
     let counters = Arc::new(Counters::default());
     let written = Arc::new(AtomicU64::new(0));
-    let (show, shown) = sync_channel::<String>(SHOWN);
+    let (show, shown) = sync_channel::<String>(SHOWN_OUT + SHOWN_DROPPED);
     let status = StatusLine::start(&area, prepared.component.id.to_string(), &counters);
     let begun = Instant::now();
     let outcome = thread::scope(|scope| {
@@ -199,12 +201,16 @@ fn made_up(id: u64) -> (String, String) {
 
 /// Shows the first orders and what became of them.
 fn tap(show: SyncSender<String>) -> Tap {
-    let mut left = SHOWN;
+    let (mut out, mut dropped) = (SHOWN_OUT, SHOWN_DROPPED);
     Box::new(move |_, record, verdict| {
-        // The channel has room for all of them, so a full or closed one means
-        // that nobody looks.
-        if left > 0 {
-            left -= 1;
+        let left = match verdict {
+            Verdict::Drop => &mut dropped,
+            _ => &mut out,
+        };
+        if *left > 0 {
+            *left -= 1;
+            // The channel has room for all of them, so a full or closed one
+            // means that nobody looks.
             let _ = show.try_send(shown(record, verdict));
         }
         Ok(())

@@ -47,7 +47,7 @@ fn with_filter(format: Option<LogFormat>, filter: &str) -> MultiProgress {
         .with_writer(Above(area.clone()))
         .with_ansi(terminal);
     match format {
-        LogFormat::Text => builder.compact().init(),
+        LogFormat::Text => builder.compact().with_target(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
     area

@@ -186,3 +186,6 @@ fn checked(prepared: &Prepared) -> anyhow::Result<()> {
     )
     .context("stdout is closed")
 }
+
+#[cfg(test)]
+mod tests;

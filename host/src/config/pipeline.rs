@@ -186,9 +186,10 @@ fn plugin(settings: &Settings) -> Result<Plugin, ConfigError> {
     let path = settings.path("plugin.path")?.ok_or_else(|| {
         ConfigError::new("no plugin is given: --plugin FILE, or [[plugin]] path in the file")
     })?;
-    let config = match settings.text("plugin.config")?.unwrap_or_default() {
-        config if config.starts_with('@') => {
-            let file = PathBuf::from(&config[1..]);
+    let config = settings.text("plugin.config")?.unwrap_or_default();
+    let config = match config.strip_prefix('@') {
+        Some(file) => {
+            let file = settings.resolve("plugin.config", file);
             std::fs::read_to_string(&file).map_err(|error| {
                 ConfigError(format!(
                     "{}: {} can't be read: {error}",
@@ -197,7 +198,7 @@ fn plugin(settings: &Settings) -> Result<Plugin, ConfigError> {
                 ))
             })?
         }
-        config => config,
+        None => config,
     };
     let allow = settings
         .texts("plugin.allow")?
@@ -332,3 +333,6 @@ fn bytes(settings: &Settings, key: &str, default: u64) -> Result<usize, ConfigEr
     let n = settings.size(key)?.unwrap_or(default);
     usize::try_from(n).map_err(|_| ConfigError(format!("{}: {n} is too much", settings.place(key))))
 }
+
+#[cfg(test)]
+mod tests;

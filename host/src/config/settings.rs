@@ -205,11 +205,16 @@ impl Settings {
 
     /// A path. A relative one in the file is relative to the file.
     pub fn path(&self, key: &str) -> Result<Option<PathBuf>, ConfigError> {
-        let path = self.text(key)?.map(PathBuf::from);
-        Ok(match (path, self.origin(key), &self.base) {
-            (Some(path), Some(Origin::File { .. }), Some(base)) => Some(base.join(path)),
-            (path, ..) => path,
-        })
+        let text = self.text(key)?;
+        Ok(text.map(|text| self.resolve(key, &text)))
+    }
+
+    /// A path that stands in a key's value.
+    pub fn resolve(&self, key: &str, path: &str) -> PathBuf {
+        match (self.origin(key), &self.base) {
+            (Some(Origin::File { .. }), Some(base)) => base.join(path),
+            _ => PathBuf::from(path),
+        }
     }
 
     pub fn boolean(&self, key: &str) -> Result<Option<bool>, ConfigError> {
@@ -404,3 +409,6 @@ fn expand_text(text: &str, origin: &Origin) -> Result<String, ConfigError> {
     expanded.push_str(rest);
     Ok(expanded)
 }
+
+#[cfg(test)]
+mod tests;

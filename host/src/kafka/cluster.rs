@@ -17,6 +17,9 @@ use crate::pipeline::ports::Fatal;
 /// How long a cluster that can't be reached is waited for at the start.
 pub const REACH: Duration = Duration::from_secs(8);
 
+/// More events than gather while a cluster can't be reached.
+const EVENTS: usize = 64;
+
 /// One connection to a cluster, without a group.
 pub struct Cluster {
     client: BaseConsumer<Context>,
@@ -75,7 +78,10 @@ impl Cluster {
         let begun = Instant::now();
         self.client.fetch_metadata(topic, timeout).map_err(|error| {
             // librdkafka's own answer is only ever "timed out" or "transport
-            // failure"; why stands in what it said meanwhile.
+            // failure"; why stands in the events that gathered meanwhile.
+            for _ in 0..EVENTS {
+                drop(self.client.poll(Duration::ZERO));
+            }
             let why = self
                 .client
                 .context()

@@ -9,6 +9,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
+use rdkafka::types::RDKafkaErrorCode;
 
 use crate::pipeline::ports::{Ack, Ticket};
 
@@ -51,12 +52,15 @@ impl ClientContext for Context {
             }
             Warning => tracing::warn!(target: "librdkafka", facility, "{message}"),
             Notice | Info => tracing::debug!(target: "librdkafka", facility, "{message}"),
-            Debug => tracing::trace!(target: "librdkafka", facility, "{message}"),
+            Debug => tracing::debug!(target: "librdkafka", facility, "{message}"),
         }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        // "All brokers down" says less than the failure before it.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
+        }
         tracing::debug!(target: "librdkafka", %error, "{reason}");
     }
 }

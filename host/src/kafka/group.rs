@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
-use rdkafka::ClientConfig;
+use rdkafka::{ClientConfig, ClientContext as _};
 use rdkafka::consumer::{CommitMode, Consumer as _, RebalanceProtocol};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
@@ -204,6 +204,11 @@ impl Source for GroupSource {
                 EventKind::Message => {
                     bail!("librdkafka handed out a record outside of its partition's queue");
                 }
+                EventKind::Log {
+                    level,
+                    facility,
+                    message,
+                } => self.consumer.context().log(level, &facility, &message),
                 EventKind::Other => {}
             }
         }

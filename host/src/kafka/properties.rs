@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
 use crate::config::{ConfigError, Pipeline, Settings};
@@ -133,6 +134,9 @@ pub fn client(pipeline: &Pipeline) -> ClientConfig {
         .set("client.id", format!("millrace-{}", pipeline.name))
         // An outage is told once, by the question that met it.
         .set("log.connection.close", "false");
+    // librdkafka says only what `debug` asks for, so nothing is held back here:
+    // the log's own filter (RUST_LOG, target librdkafka) decides.
+    config.set_log_level(RDKafkaLogLevel::Debug);
     extend(&mut config, &pipeline.properties.common);
     config
 }

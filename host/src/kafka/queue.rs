@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::IsError as _;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaEvent, RDKafkaQueue, RDKafkaTopicPartitionList};
@@ -161,6 +162,12 @@ pub(super) enum EventKind {
         text: String,
     },
     Message,
+    /// A line of librdkafka's log.
+    Log {
+        level: RDKafkaLogLevel,
+        facility: String,
+        message: String,
+    },
     Other,
 }
 
@@ -185,7 +192,26 @@ impl Event {
                 code: self.code(),
                 text: self.text(),
             },
+            sys::RD_KAFKA_EVENT_LOG => self.log_line().unwrap_or(EventKind::Other),
             _ => EventKind::Other,
+        }
+    }
+
+    fn log_line(&self) -> Option<EventKind> {
+        let (mut facility, mut message, mut level) = (ptr::null(), ptr::null(), 0);
+        // SAFETY: a live event; both texts live as long as it and are copied here.
+        unsafe {
+            let failed = sys::rd_kafka_event_log(
+                self.0.as_ptr(),
+                &mut facility,
+                &mut message,
+                &mut level,
+            );
+            (failed == 0).then(|| EventKind::Log {
+                level: syslog_level(level),
+                facility: CStr::from_ptr(facility).to_string_lossy().into_owned(),
+                message: CStr::from_ptr(message).to_string_lossy().into_owned(),
+            })
         }
     }
 
@@ -247,6 +273,20 @@ impl Event {
                 })
                 .collect()
         }
+    }
+}
+
+/// librdkafka's levels are syslog's (RFC 5424, 6.2.1).
+fn syslog_level(level: i32) -> RDKafkaLogLevel {
+    match level {
+        ..=0 => RDKafkaLogLevel::Emerg,
+        1 => RDKafkaLogLevel::Alert,
+        2 => RDKafkaLogLevel::Critical,
+        3 => RDKafkaLogLevel::Error,
+        4 => RDKafkaLogLevel::Warning,
+        5 => RDKafkaLogLevel::Notice,
+        6 => RDKafkaLogLevel::Info,
+        7.. => RDKafkaLogLevel::Debug,
     }
 }
 

@@ -152,6 +152,8 @@ pub struct State {
     pub room: Option<usize>,
     /// How many admissions are put off.
     pub later: usize,
+    /// Topics that the sink has to look up, for as long as they stand here.
+    pub unknown: HashSet<String>,
     /// Topics whose outputs are refused before anything is sent.
     pub forbidden: HashSet<String>,
     /// Topics whose outputs are refused when they are sent.
@@ -426,6 +428,9 @@ impl Sink<FakeRecord> for FakeSink {
         let mut state = self.0.state();
         if state.later > 0 {
             state.later -= 1;
+            return Ok(Admission::Later);
+        }
+        if state.unknown.contains(outgoing.topic) {
             return Ok(Admission::Later);
         }
         Ok(if state.forbidden.contains(outgoing.topic) {

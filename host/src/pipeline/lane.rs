@@ -56,9 +56,11 @@ impl<B> Work<B> {
     }
 
     /// Forgets everything but the record that is half sent, if there is one.
-    /// Returns whether there is.
+    /// Returns whether there is. A record of which a full sink took nothing is
+    /// not half sent.
     pub fn cut_to_open(&mut self) -> bool {
-        self.verdicts.truncate(usize::from(self.open.is_some()));
-        self.open.is_some()
+        let half_sent = self.open.is_some_and(|open| open.sent > 0);
+        self.verdicts.truncate(usize::from(half_sent));
+        half_sent
     }
 }

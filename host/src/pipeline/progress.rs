@@ -89,8 +89,10 @@ impl Progress {
 
     /// One output of the record was acknowledged by the broker.
     pub fn acknowledged(&mut self, sequence: Sequence) {
-        self.outstanding = self.outstanding.saturating_sub(1);
-        self.close_one(sequence);
+        if self.entry(sequence).is_some() {
+            self.outstanding = self.outstanding.saturating_sub(1);
+            self.close_one(sequence);
+        }
     }
 
     /// One output of the record was refused by the broker: the record stays open

@@ -389,6 +389,8 @@ where
             }
             lane.progress.settle(open.sequence);
             self.counters.sent(outputs.len() as u64);
+            // Before the tap, which may end the run: what is sent is not half sent.
+            work.open = None;
             if let Some(tap) = &mut self.tap {
                 match tap(&lane.partition, record, verdict) {
                     Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => {
@@ -398,7 +400,6 @@ where
                     result => result.context("--inspect could not write to stdout")?,
                 }
             }
-            work.open = None;
             work.next += 1;
             work.verdicts.pop_front();
             pace = Pace::Busy;

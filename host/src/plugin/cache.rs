@@ -26,8 +26,11 @@ impl Slot {
     /// The place for a component with this digest, compiled with this engine's
     /// settings. `None` if this user has no cache folder, or an unsafe one.
     pub fn of(digest: &str, engine: &Engine) -> Option<Self> {
-        let folder = folder()?;
-        if let Err(why) = secure(&folder) {
+        Self::within(&folder()?, digest, engine)
+    }
+
+    fn within(folder: &Path, digest: &str, engine: &Engine) -> Option<Self> {
+        if let Err(why) = secure(folder) {
             tracing::warn!(folder = %folder.display(), %why, "compiled plugins are not cached");
             return None;
         }
@@ -116,3 +119,6 @@ fn secure(folder: &Path) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -147,3 +147,6 @@ fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), Refused> {
     }
     Ok((exports, imports))
 }
+
+#[cfg(test)]
+mod tests;

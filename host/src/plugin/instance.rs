@@ -176,7 +176,9 @@ impl Instance {
             Some(trap) => text += &format!("trapped: {trap}"),
             None => text += &format!("broke: {}", error.root_cause()),
         }
-        let printed = self.printed.take();
+        let mut printed = self.printed.take();
+        // Rust's advice to set a variable, which a plugin can't follow.
+        printed.retain(|line| !line.starts_with("note: run with `RUST_BACKTRACE"));
         if !printed.is_empty() {
             text += &format!("; it printed: {}", printed.join(" | "));
         }

@@ -53,3 +53,6 @@ impl ResourceLimiter for Limits {
         self.grow(desired.saturating_sub(current).saturating_mul(ELEMENT))
     }
 }
+
+#[cfg(test)]
+mod tests;

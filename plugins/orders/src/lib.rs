@@ -25,7 +25,7 @@ fn refuse<'de, D: Deserializer<'de>>(_: D) -> std::result::Result<(), D::Error> 
 /// The order as it goes out, or `None` where it is void.
 pub fn clean(value: &[u8]) -> Result<Option<Vec<u8>>> {
     let text = std::str::from_utf8(value).map_err(|error| format!("not UTF-8: {error}"))?;
-    let order: Order = serde_json::from_str(text).map_err(|error| match error.is_data() {
+    let order: Order<'_> = serde_json::from_str(text).map_err(|error| match error.is_data() {
         true => format!("not an order: {error}"),
         false => format!("not JSON: {error}"),
     })?;
@@ -39,6 +39,7 @@ pub fn clean(value: &[u8]) -> Result<Option<Vec<u8>>> {
         return Err(format!("not an order: amount {:e} is too large", order.amount).into());
     }
     let mut digits = itoa::Buffer::new();
+    #[expect(clippy::cast_possible_truncation, reason = "whole, and checked")]
     let cents = digits.format(cents as i64).as_bytes();
     // The text is kept, not written anew: nothing of it changes, and it's faster.
     Ok(Some([open, b",\"total_cents\":", cents, b"}"].concat()))

@@ -154,7 +154,7 @@ fn what_is_no_order_fails_and_names_the_field() {
     );
     assert_eq!(
         reason(ORDER.replace("\"paid\"", "7")),
-        "not an order: invalid type: integer `7`, expected a string at line 1 column 71",
+        "not an order: invalid type: integer `7`, expected a string at line 1 column 70",
     );
 }
 

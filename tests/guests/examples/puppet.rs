@@ -82,6 +82,7 @@ impl Transform for Puppet {
                 log::log(level_of(level)?, format_args!("{text}"));
                 return Ok(Verdict::Forward);
             }
+            #[expect(clippy::print_stdout, reason = "that is what it is for")]
             "print" => {
                 println!("{rest}");
                 return Ok(Verdict::Forward);

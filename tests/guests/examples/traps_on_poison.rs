@@ -10,7 +10,7 @@ impl Transform for TrapsOnPoison {
     }
 
     fn transform(&mut self, message: Message, _source: &Source<'_>) -> Result<Verdict> {
-        assert_ne!(message.value.as_deref(), Some(&b"poison"[..]), "poison");
+        assert!(message.value.as_deref() != Some(b"poison"), "poison");
         Ok(Verdict::Forward)
     }
 }

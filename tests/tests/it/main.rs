@@ -2,3 +2,5 @@
 //! module a theme.
 
 mod harness;
+mod passthrough;
+mod pipeline;

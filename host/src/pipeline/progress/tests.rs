@@ -54,7 +54,6 @@ fn a_record_without_outputs_is_done_when_it_is_settled() {
     assert_eq!(progress.committable(), None);
     progress.settle(dropped);
     assert_eq!(progress.committable(), Some(NextOffset(1)));
-    assert_eq!(progress.in_flight(), 0);
 }
 
 #[test]
@@ -64,7 +63,6 @@ fn a_record_without_outputs_waits_for_those_before_it() {
     let dropped = progress.begin(1);
     progress.settle(dropped);
     assert_eq!(progress.committable(), None);
-    assert_eq!(progress.in_flight(), 2);
     progress.acknowledged(first);
     assert_eq!(progress.committable(), Some(NextOffset(2)));
 }
@@ -119,7 +117,7 @@ fn a_late_acknowledgement_of_a_finished_record_is_ignored() {
     progress.settle(first);
     progress.sent(first);
     assert_eq!(progress.done(), NextOffset(1));
-    assert_eq!(progress.in_flight(), 1);
+    assert_eq!(progress.outstanding(), 1);
     assert_eq!(progress.offset(first), None);
 }
 
@@ -135,6 +133,31 @@ fn a_second_acknowledgement_of_a_record_that_waits_for_another_is_ignored() {
 }
 
 #[test]
+fn a_refused_output_keeps_its_record_open_for_good() {
+    let mut progress = progress();
+    let first = send_one(&mut progress, 0);
+    let second = send_one(&mut progress, 1);
+    progress.refused();
+    progress.acknowledged(second);
+    assert_eq!(progress.outstanding(), 0);
+    assert_eq!(progress.committable(), None);
+    assert_eq!(progress.offset(first), Some(0));
+}
+
+#[test]
+fn outputs_are_outstanding_until_they_are_answered() {
+    let mut progress = progress();
+    let sequence = progress.begin(0);
+    assert_eq!(progress.outstanding(), 0);
+    progress.sent(sequence);
+    progress.sent(sequence);
+    progress.settle(sequence);
+    assert_eq!(progress.outstanding(), 2);
+    progress.acknowledged(sequence);
+    assert_eq!(progress.outstanding(), 1);
+}
+
+#[test]
 fn a_sequence_that_was_never_given_is_ignored() {
     let mut progress = progress();
     send_one(&mut progress, 0);
@@ -143,7 +166,7 @@ fn a_sequence_that_was_never_given_is_ignored() {
         assert_eq!(progress.offset(Sequence::from_bits(bits)), None);
     }
     assert_eq!(progress.committable(), None);
-    assert_eq!(progress.in_flight(), 1);
+    assert_eq!(progress.outstanding(), 1);
 }
 
 #[test]
@@ -184,7 +207,7 @@ fn sequences_go_on_where_their_bits_end() {
     // Those before and behind the wrap are unknown now.
     progress.acknowledged(sequences[1]);
     progress.acknowledged(sequences[4]);
-    assert_eq!(progress.in_flight(), 0);
+    assert_eq!(progress.outstanding(), 0);
 }
 
 /// What a record of the model has still to go through.
@@ -209,7 +232,7 @@ enum Step {
     Send(usize),
     Settle(usize),
     Acknowledge(usize),
-    /// Of a record that is done.
+    /// Of a record that is done, and all before it.
     AcknowledgeAgain(usize),
 }
 
@@ -228,7 +251,7 @@ fn possible(records: &[Naive]) -> Vec<Step> {
         if record.unacknowledged > 0 {
             steps.push(Step::Acknowledge(i));
         }
-        if record.done() {
+        if records[..=i].iter().all(Naive::done) {
             steps.push(Step::AcknowledgeAgain(i));
         }
     }
@@ -285,12 +308,12 @@ proptest! {
         let mut told = NextOffset(start);
         let check = |progress: &mut Progress, records: &[Naive], tell: bool, told: &mut NextOffset| {
             let finished = records.iter().take_while(|r| r.done()).count();
-            let begun = records.iter().filter(|r| r.sequence.is_some()).count();
             let expected = records[..finished]
                 .last()
                 .map_or(NextOffset(start), |r| NextOffset::after(r.offset));
             prop_assert_eq!(progress.done(), expected);
-            prop_assert_eq!(progress.in_flight(), begun - finished);
+            let waiting: u32 = records.iter().map(|r| r.unacknowledged).sum();
+            prop_assert_eq!(progress.outstanding(), waiting as usize);
             prop_assert_eq!(progress.committable(), (expected != *told).then_some(expected));
             prop_assert!(expected >= *told, "it goes back from {:?} to {:?}", told, expected);
             if tell && let Some(position) = progress.committable() {
@@ -317,6 +340,6 @@ proptest! {
             check(&mut progress, &records, false, &mut told)?;
         }
         prop_assert_eq!(progress.done(), NextOffset(offset));
-        prop_assert_eq!(progress.in_flight(), 0);
+        prop_assert_eq!(progress.outstanding(), 0);
     }
 }

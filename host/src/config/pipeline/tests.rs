@@ -1,0 +1,374 @@
+use std::fs;
+
+use super::*;
+
+const LEAST: &str = "plugin.path = 'clean.wasm'\ninput.topics = ['orders']\n";
+
+/// The least that a file holds, and these lines. An error does not show the
+/// folder.
+fn with(lines: &str) -> Result<Pipeline, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pipeline.toml");
+    fs::write(&file, format!("{LEAST}{lines}")).unwrap();
+    Settings::read(&file)
+        .and_then(|settings| Pipeline::from_settings(&settings))
+        .map_err(|error| {
+            let shown = format!("{}/", folder.path().display());
+            error.to_string().replace(&shown, "")
+        })
+}
+
+fn pipeline(lines: &str) -> Pipeline {
+    with(lines).unwrap()
+}
+
+fn error(lines: &str) -> String {
+    with(lines).unwrap_err()
+}
+
+fn typed(settings: &[&str]) -> Result<Pipeline, ConfigError> {
+    let mut all = Settings::default();
+    for setting in settings {
+        all.set(setting)?;
+    }
+    Pipeline::from_settings(&all)
+}
+
+#[test]
+fn a_plugin_and_an_input_are_enough() {
+    let pipeline = pipeline("");
+    assert_eq!(pipeline.name, "clean");
+    assert!(pipeline.plugin.path.ends_with("clean.wasm"));
+    assert!(pipeline.plugin.path.is_absolute());
+    assert_eq!(pipeline.plugin.config, "");
+    assert_eq!(pipeline.plugin.allow, []);
+    assert_eq!(pipeline.plugin.memory, 256 << 20);
+    assert_eq!(pipeline.plugin.time, Duration::from_secs(1));
+    assert_eq!(pipeline.plugin.call, Duration::from_secs(30));
+    assert_eq!(pipeline.brokers, "localhost:9092");
+    assert_eq!(pipeline.input.topics, ["orders"]);
+    assert_eq!(pipeline.input.group, "millrace-clean");
+    assert_eq!(pipeline.input.start, Start::Earliest);
+    assert_eq!(pipeline.input.discover, Duration::from_secs(10));
+    assert_eq!(pipeline.output.topic, None);
+    assert!(!pipeline.output.create);
+    assert_eq!(pipeline.commit_interval, Duration::from_secs(1));
+    assert_eq!(pipeline.max_records, 1000);
+    assert_eq!(pipeline.max_bytes, 1 << 20);
+    assert_eq!(pipeline.linger, Duration::from_millis(5));
+    assert_eq!(pipeline.workers, 1);
+    assert_eq!(pipeline.drain, Duration::from_secs(20));
+}
+
+#[test]
+fn without_a_plugin_or_an_input_the_error_says_how_to_give_it() {
+    let error = |settings: &[&str]| typed(settings).unwrap_err().to_string();
+    assert!(error(&["input.topics=a"]).contains("--plugin FILE"));
+    assert!(error(&["plugin.path=p.wasm"]).contains("--input TOPIC"));
+    assert!(error(&["plugin.path=p.wasm", "input.topics="]).contains("--input TOPIC"));
+}
+
+#[test]
+fn the_name_makes_the_groups_name() {
+    let pipeline = pipeline("name = 'a-b'");
+    assert_eq!(pipeline.input.group, "millrace-a-b");
+}
+
+#[test]
+fn a_name_has_letters_digits_and_three_signs() {
+    for name in ["", "a b", "ä", "a/b"] {
+        let error = error(&format!("name = '{name}'"));
+        assert!(
+            error.starts_with("name (pipeline.toml, line 3): "),
+            "{error}"
+        );
+        assert!(error.contains("is no legal name"), "{error}");
+    }
+}
+
+#[test]
+fn a_plugin_files_stem_that_is_no_name_asks_for_one() {
+    let error = typed(&["plugin.path=my plugin.wasm", "input.topics=a"]).unwrap_err();
+    assert!(error.to_string().contains("--name gives one"), "{error}");
+}
+
+#[test]
+fn an_input_that_is_written_twice_is_read_once() {
+    assert_eq!(
+        typed(&["plugin.path=p.wasm", "input.topics=a,b,a"])
+            .unwrap()
+            .input
+            .topics,
+        ["a", "b"]
+    );
+}
+
+#[test]
+fn an_illegal_topic_is_refused_with_the_reason() {
+    let long = "x".repeat(250);
+    for (topic, why) in [
+        ("", "can't be empty"),
+        (".", "can't be \".\""),
+        ("..", "can't be \"..\""),
+        ("a b", "is no legal topic name"),
+        ("a*", "is no legal topic name"),
+        ("ä", "is no legal topic name"),
+        (&long, "at most 249 characters"),
+    ] {
+        let output = error(&format!("output.topic = '{topic}'"));
+        assert!(
+            output.starts_with("output.topic (pipeline.toml, line 3): "),
+            "{output}"
+        );
+        assert!(output.contains(why), "{output}");
+        if !topic.is_empty() {
+            let settings = ["plugin.path=p.wasm", &format!("input.topics=a,{topic}")];
+            let input = typed(&settings).unwrap_err().to_string();
+            assert!(input.starts_with("input.topics (--set): "), "{input}");
+            assert!(input.contains(why), "{input}");
+        }
+    }
+}
+
+#[test]
+fn an_output_that_is_also_an_input_is_refused_with_both_places() {
+    assert_eq!(
+        error("output.topic = 'orders'"),
+        "output.topic (pipeline.toml, line 3): topic orders is also an input (input.topics \
+         (pipeline.toml, line 2)): the pipeline would read its own output for ever"
+    );
+}
+
+#[test]
+fn only_a_topic_that_has_a_name_can_be_created() {
+    assert!(
+        pipeline("output.topic = 'o'\noutput.create = true")
+            .output
+            .create
+    );
+    let error = error("output.create = true");
+    assert!(
+        error.starts_with("output.create (pipeline.toml, line 3)"),
+        "{error}"
+    );
+    assert!(error.contains("--output"), "{error}");
+}
+
+#[test]
+fn a_time_that_must_pass_is_longer_than_nothing() {
+    for key in [
+        "plugin.time",
+        "plugin.call",
+        "input.discover",
+        "delivery.commit_interval",
+        "shutdown.drain",
+    ] {
+        assert_eq!(
+            error(&format!("{key} = '0s'")),
+            format!("{key} (pipeline.toml, line 3): it must be longer than nothing")
+        );
+    }
+    // Not to wait for others is a choice.
+    assert_eq!(pipeline("batch.linger = '0s'").linger, Duration::ZERO);
+}
+
+#[test]
+fn counts_have_a_most() {
+    assert_eq!(pipeline("workers = 1024").workers, 1024);
+    assert_eq!(
+        error("workers = 1025"),
+        "workers (pipeline.toml, line 3): 1025 is too many: at most 1024"
+    );
+    assert!(error("batch.max_records = 1000001").contains("at most 1000000"));
+    assert!(error("batch.max_records = 0").contains("at least 1"));
+}
+
+#[test]
+fn sizes_are_read() {
+    let pipeline = pipeline("plugin.memory = '64MiB'\nbatch.max_bytes = '1kB'");
+    assert_eq!(pipeline.plugin.memory, 64 << 20);
+    assert_eq!(pipeline.max_bytes, 1000);
+}
+
+#[test]
+fn brokers_are_named() {
+    for none in ["", " ", ",", " , "] {
+        let error = error(&format!("kafka.brokers = '{none}'"));
+        assert!(error.contains("HOST:PORT"), "{error}");
+    }
+}
+
+#[test]
+fn starts_have_names() {
+    assert_eq!(
+        pipeline("input.start = 'latest'").input.start,
+        Start::Latest
+    );
+    assert_eq!(
+        pipeline("input.start = 'stored'").input.start,
+        Start::Stored
+    );
+    assert_eq!(
+        error("input.start = 'newest'"),
+        "input.start (pipeline.toml, line 3): \"newest\" is no start: there are earliest, latest \
+         and stored"
+    );
+    for start in [Start::Earliest, Start::Latest, Start::Stored] {
+        assert_eq!(start.to_string().parse(), Ok(start));
+    }
+}
+
+#[test]
+fn a_group_has_a_name() {
+    assert_eq!(pipeline("input.group = 'g'").input.group, "g");
+    assert!(error("input.group = ''").contains("can't be empty"));
+}
+
+#[test]
+fn capabilities_have_names() {
+    assert_eq!(
+        pipeline("plugin.allow = ['clock', 'random', 'env:HOME']")
+            .plugin
+            .allow,
+        [
+            Capability::Clock,
+            Capability::Random,
+            Capability::Env("HOME".to_owned())
+        ]
+    );
+    for wrong in ["files", "env:", "env", "Clock"] {
+        let error = error(&format!("plugin.allow = ['{wrong}']"));
+        assert!(
+            error.starts_with("plugin.allow (pipeline.toml, line 3): "),
+            "{error}"
+        );
+        assert!(error.contains("clock, random and env:NAME"), "{error}");
+    }
+}
+
+#[test]
+fn the_policy_is_stop() {
+    pipeline("errors.policy = 'stop'");
+    let other = error("errors.policy = 'drop'");
+    assert!(
+        other.starts_with("errors.policy (pipeline.toml, line 3): "),
+        "{other}"
+    );
+    assert!(error("errors.policy = 'stp'").contains("did you mean stop?"));
+}
+
+// The plugin's configuration.
+
+#[test]
+fn a_plugins_configuration_is_handed_on_as_it_is() {
+    assert_eq!(
+        pipeline("plugin.config = ' {\"a\": 1}\\n'").plugin.config,
+        " {\"a\": 1}\\n"
+    );
+}
+
+#[test]
+fn a_plugins_configuration_may_stand_in_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.json");
+    fs::write(&file, "{}\n").unwrap();
+    let config = format!("plugin.config=@{}", file.display());
+    let pipeline = typed(&["plugin.path=p.wasm", "input.topics=a", &config]).unwrap();
+    assert_eq!(pipeline.plugin.config, "{}\n");
+}
+
+#[test]
+fn a_plugins_configuration_file_is_relative_to_the_pipeline_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config.json"), "{}").unwrap();
+    let file = folder.path().join("pipeline.toml");
+    fs::write(&file, format!("{LEAST}plugin.config = '@config.json'")).unwrap();
+    let pipeline = Pipeline::from_settings(&Settings::read(&file).unwrap()).unwrap();
+    assert_eq!(pipeline.plugin.config, "{}");
+}
+
+#[test]
+fn a_plugins_configuration_file_that_is_not_there_is_named() {
+    let error = error("plugin.config = '@/no/such'");
+    assert!(error.contains("can't be read"), "{error}");
+}
+
+// librdkafka's properties.
+
+#[test]
+fn properties_reach_their_clients() {
+    let pipeline = pipeline(
+        "[kafka.properties]\nsocket.timeout.ms = 1000\n\
+         [kafka.consumer]\ncheck.crcs = true\n\
+         [kafka.producer]\n'compression.type' = 'zstd'",
+    );
+    assert_eq!(pipeline.properties.common["socket.timeout.ms"], "1000");
+    assert_eq!(pipeline.properties.consumer["check.crcs"], "true");
+    assert_eq!(pipeline.properties.producer["compression.type"], "zstd");
+    let consumer = properties::consumer(&pipeline, 0, 1);
+    assert_eq!(consumer.get("socket.timeout.ms"), Some("1000"));
+    assert_eq!(consumer.get("check.crcs"), Some("true"));
+    assert_eq!(consumer.get("compression.type"), None);
+    let producer = properties::producer(&pipeline, 0);
+    assert_eq!(producer.get("socket.timeout.ms"), Some("1000"));
+    assert_eq!(producer.get("compression.type"), Some("zstd"));
+    assert_eq!(producer.get("check.crcs"), None);
+}
+
+#[test]
+fn a_property_that_would_break_the_promise_is_refused_with_its_place_and_the_reason() {
+    for section in ["properties", "consumer", "producer"] {
+        for (property, value, why) in [
+            ("enable.auto.commit", "true", "delivery.commit_interval"),
+            ("enable.auto.offset.store", "true", "acknowledged"),
+            ("auto.offset.reset", "'latest'", "input.start"),
+            ("enable.partition.eof", "true", "ends"),
+            ("acks", "1", "in-sync replicas"),
+            ("enable.idempotence", "false", "idempotence"),
+            ("delivery.report.only.error", "true", "acknowledgement"),
+            ("message.timeout.ms", "1000", "a lost record"),
+            ("transactional.id", "'t'", "transactions"),
+            ("bootstrap.servers", "'b'", "--brokers"),
+            ("group.id", "'g'", "--group"),
+        ] {
+            for key in [property.to_owned(), format!("'{property}'")] {
+                let error = error(&format!("[kafka.{section}]\n{key} = {value}"));
+                let place = format!("kafka.{section}.{property} (pipeline.toml, line 4): ");
+                assert!(error.starts_with(&place), "{error}");
+                assert!(error.contains("can't be set"), "{error}");
+                assert!(error.contains(why), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_misspelt_property_is_refused_with_its_place() {
+    for section in ["properties", "consumer", "producer"] {
+        let error = error(&format!("[kafka.{section}]\nsocket.timeout.msec = 1"));
+        let place = format!("kafka.{section}.socket.timeout.msec (pipeline.toml, line 4): ");
+        assert!(error.starts_with(&place), "{error}");
+        assert!(error.contains("librdkafka does not take"), "{error}");
+    }
+}
+
+#[test]
+fn a_propertys_wrong_value_is_refused_with_its_place() {
+    let error = error("[kafka.properties]\nsecurity.protocol = 'carrier pigeon'");
+    let place = "kafka.properties.security.protocol (pipeline.toml, line 4): ";
+    assert!(error.starts_with(place), "{error}");
+    assert!(error.contains("carrier pigeon"), "{error}");
+}
+
+#[test]
+fn what_the_promise_needs_is_set_whatever_the_user_sets() {
+    let pipeline = pipeline("kafka.properties.'client.id' = 'c'");
+    let consumer = properties::consumer(&pipeline, 0, 1);
+    assert_eq!(consumer.get("client.id"), Some("c"));
+    assert_eq!(consumer.get("enable.auto.commit"), Some("false"));
+    assert_eq!(consumer.get("enable.auto.offset.store"), Some("false"));
+    assert_eq!(consumer.get("auto.offset.reset"), Some("error"));
+    let producer = properties::producer(&pipeline, 0);
+    assert_eq!(producer.get("enable.idempotence"), Some("true"));
+    assert_eq!(producer.get("message.timeout.ms"), Some("0"));
+}

@@ -1,0 +1,234 @@
+//! What the themes share: one test's pipeline (its topics, its group, the
+//! `host run` that serves it), what came out, and what `host` said.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use millrace_tests::topics::unique;
+use millrace_tests::{Broker, Client, Host, Record, Signal, eventually_ok, shared_broker};
+use serde_json::Value;
+
+/// For anything that takes a second or two on an idle machine.
+pub const SOON: Duration = Duration::from_secs(60);
+
+/// For what moves tens of thousands of records, or waits out a session.
+pub const LONG: Duration = Duration::from_secs(120);
+
+/// A member that went without a word is missed after two seconds, and a change
+/// of the group is noticed after half a second.
+pub const SHORT_SESSION: &[&str] = &[
+    "--set",
+    "kafka.consumer.session.timeout.ms=2000",
+    "--set",
+    "kafka.consumer.heartbeat.interval.ms=500",
+];
+
+/// The default session, but a change of the group is noticed soon.
+pub const QUICK_HEARTBEAT: &[&str] = &["--set", "kafka.consumer.heartbeat.interval.ms=500"];
+
+/// An input topic, an output topic and a group that are one test's alone.
+#[derive(Debug)]
+pub struct Pipeline {
+    pub client: Client,
+    pub brokers: String,
+    pub input: String,
+    pub output: String,
+    pub group: String,
+}
+
+impl Pipeline {
+    /// On the shared broker, both topics with so many partitions.
+    pub fn new(stem: &str, partitions: i32) -> Pipeline {
+        let pipeline = Pipeline::bare(shared_broker(), stem);
+        pipeline.client.create_topic(&pipeline.input, partitions);
+        pipeline.client.create_topic(&pipeline.output, partitions);
+        pipeline
+    }
+
+    /// On a broker of the test's own.
+    pub fn on(broker: &Broker, stem: &str, partitions: i32) -> Pipeline {
+        let pipeline = Pipeline::bare(broker, stem);
+        pipeline.client.create_topic(&pipeline.input, partitions);
+        pipeline.client.create_topic(&pipeline.output, partitions);
+        pipeline
+    }
+
+    /// Names only: the topics are still to be made.
+    pub fn bare(broker: &Broker, stem: &str) -> Pipeline {
+        let stem = unique(stem);
+        Pipeline {
+            client: broker.client(),
+            brokers: broker.address(),
+            input: format!("{stem}-in"),
+            output: format!("{stem}-out"),
+            group: format!("{stem}-group"),
+        }
+    }
+
+    /// `run` and its flags for this plugin.
+    pub fn arguments(&self, plugin: &Path) -> Vec<String> {
+        let plugin = plugin.to_str().expect("the target folder is UTF-8");
+        [
+            ("--plugin", plugin),
+            ("--brokers", &self.brokers),
+            ("--input", &self.input),
+            ("--output", &self.output),
+            ("--group", &self.group),
+        ]
+        .into_iter()
+        .fold(vec!["run".to_owned()], |mut all, (flag, value)| {
+            all.extend([flag.to_owned(), value.to_owned()]);
+            all
+        })
+    }
+
+    /// `host run` with this plugin and more flags.
+    pub fn start(&self, plugin: &Path, more: &[&str]) -> Host {
+        let mut command = Host::command();
+        command.args(self.arguments(plugin)).args(more);
+        Host::spawn(command)
+    }
+
+    /// Produces into the input.
+    #[track_caller]
+    pub fn feed(&self, records: impl IntoIterator<Item = Record>) {
+        self.client.produce(&self.input, records);
+    }
+
+    /// Produces into the input's partition 0, in one batch of the protocol, so
+    /// that they are read together.
+    #[track_caller]
+    pub fn feed_at_once<V: AsRef<[u8]>>(&self, values: impl IntoIterator<Item = V>) {
+        let records = values
+            .into_iter()
+            .map(|value| Record::value(value).to_partition(0));
+        self.client
+            .produce_with(&[("linger.ms", "200")], &self.input, records);
+    }
+
+    /// How many records the output holds (it has no holes).
+    pub fn count(&self) -> Result<usize, String> {
+        let held: i64 = self
+            .client
+            .watermarks(&self.output)?
+            .iter()
+            .map(|(first, next)| next - first)
+            .sum();
+        Ok(usize::try_from(held).expect("a count is not negative"))
+    }
+
+    /// Waits until the output holds at least so many records.
+    #[track_caller]
+    pub fn wait_for_count(&self, wanted: usize, deadline: Duration) {
+        let what = format!("{wanted} records in {}", self.output);
+        eventually_ok(deadline, &what, || match self.count()? {
+            count if count >= wanted => Ok(()),
+            count => Err(format!("it holds {count}")),
+        });
+    }
+
+    /// Waits until the output holds so many records, and returns all of them.
+    #[track_caller]
+    pub fn wait_for_outputs(&self, wanted: usize) -> Vec<Record> {
+        self.wait_for_count(wanted, SOON);
+        self.outputs()
+    }
+
+    /// All records of the output: by partition, then by offset.
+    #[track_caller]
+    pub fn outputs(&self) -> Vec<Record> {
+        self.client.read_all(&self.output)
+    }
+
+    /// The group's position in every partition of the input that has one.
+    #[track_caller]
+    pub fn committed(&self) -> BTreeMap<i32, i64> {
+        self.client.committed(&self.group, &self.input)
+    }
+
+    /// How many records of the input the group has behind it (from offset 0,
+    /// where the input has no holes).
+    #[track_caller]
+    pub fn committed_total(&self) -> usize {
+        usize::try_from(self.committed().values().sum::<i64>()).expect("not negative")
+    }
+
+    /// Waits until the group's positions are these.
+    #[track_caller]
+    pub fn wait_for_committed(&self, wanted: &[(i32, i64)]) {
+        let wanted = BTreeMap::from_iter(wanted.iter().copied());
+        eventually_ok(SOON, &format!("the positions {wanted:?}"), || {
+            match self.committed() {
+                found if found == wanted => Ok(()),
+                found => Err(format!("they are {found:?}")),
+            }
+        });
+    }
+}
+
+/// SIGTERM, and the good end that follows.
+#[track_caller]
+pub fn stop(mut host: Host) -> String {
+    host.signal(Signal::TERM);
+    expect_exit(&mut host, 0);
+    host.stderr()
+}
+
+/// Waits for the end by itself, with this status, and without a panic of host.
+#[track_caller]
+pub fn expect_exit(host: &mut Host, status: i32) {
+    let exit = host.wait_exit(SOON);
+    assert_eq!(exit.code(), Some(status), "host: {exit}");
+    let panic = host.stderr().lines().any(|line| {
+        // What a plugin says of its own panic comes as a log line.
+        line.starts_with("thread '") && line.contains("panicked")
+    });
+    assert!(!panic, "host panicked");
+}
+
+/// Waits for an end with this status and returns the error that was printed:
+/// what stderr holds from `error: ` on.
+#[track_caller]
+pub fn error_of(host: &mut Host, status: i32) -> String {
+    expect_exit(host, status);
+    let stderr = host.stderr();
+    let at = stderr
+        .lines()
+        .position(|line| line.starts_with("error: "))
+        .expect("an error is printed");
+    stderr.lines().skip(at).collect::<Vec<_>>().join("\n")
+}
+
+/// Asserts that a message holds all of these, each named where it is missing.
+#[track_caller]
+pub fn assert_says(message: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(message.contains(part), "no {part:?} in: {message}");
+    }
+}
+
+/// The log's lines so far. What is no JSON (the error at the end) is left out.
+pub fn log(host: &Host) -> Vec<Value> {
+    host.stderr()
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
+}
+
+/// The lines that this plugin wrote, printed or logged: level and text.
+pub fn said_by(plugin: &str, host: &Host) -> Vec<(String, String)> {
+    let text = |line: &Value, field: &str| line[field].as_str().unwrap_or_default().to_owned();
+    log(host)
+        .iter()
+        .filter(|line| line["target"] == "plugin")
+        .filter(|line| text(line, "plugin").split('@').next() == Some(plugin))
+        .map(|line| (text(line, "level"), text(line, "message")))
+        .collect()
+}
+
+/// The values as text.
+#[track_caller]
+pub fn texts(records: &[Record]) -> Vec<&str> {
+    records.iter().map(Record::text).collect()
+}
