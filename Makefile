@@ -34,7 +34,9 @@ guests: setup ## the guests of the tests: target/guests/NAME.wasm
 	$(call collect,guests,$(WASM)/examples,$(GUESTS))
 
 test: setup-test plugins guests kafka ## all tests, against a real Kafka
-	cargo build -p millrace-host
+# All in one build, the host that the tests start too: built alone, it takes its
+# dependencies with other features, and wasmtime would be compiled twice.
+	cargo build --workspace --all-targets
 	cargo test --workspace
 
 bench: setup-test plugins kafka build ## the benchmark table, against the same Kafka

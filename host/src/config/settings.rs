@@ -108,35 +108,32 @@ impl Settings {
     ) -> Result<(), ConfigError> {
         for (key, item) in table.iter() {
             let span = table.key(key).and_then(toml_edit::Key::span);
-            self.take(&format!("{prefix}{key}"), item, file.origin(span))
-                .and_then(|nested| match nested {
-                    None => Ok(()),
-                    Some(Nested::Table(inner)) => {
-                        self.take_table(&format!("{prefix}{key}."), inner, file)
-                    }
-                    Some(Nested::Inline(inner)) => self.take_table(
-                        &format!("{prefix}{key}."),
-                        &inner.clone().into_table(),
-                        file,
-                    ),
-                })?;
+            self.take(&format!("{prefix}{key}"), item, file.origin(span), file)?;
         }
         Ok(())
     }
 
-    fn take<'a>(
+    fn take(
         &mut self,
         key: &str,
-        item: &'a Item,
+        item: &Item,
         origin: Origin,
-    ) -> Result<Option<Nested<'a>>, ConfigError> {
+        file: &File<'_>,
+    ) -> Result<(), ConfigError> {
+        let section = format!("{key}.");
         match item {
-            Item::None => Ok(None),
-            Item::Table(table) => Ok(Some(Nested::Table(table))),
-            Item::Value(Value::InlineTable(table)) => Ok(Some(Nested::Inline(table))),
-            Item::ArrayOfTables(tables) if key == "plugin" => match tables.len() {
-                1 => Ok(tables.get(0).map(Nested::Table)),
-                n => Err(ConfigError(format!(
+            Item::None => Ok(()),
+            Item::Table(table) => {
+                check_section(&section, &origin)?;
+                self.take_table(&section, table, file)
+            }
+            Item::Value(Value::InlineTable(table)) => {
+                check_section(&section, &origin)?;
+                self.take_table(&section, &table.clone().into_table(), file)
+            }
+            Item::ArrayOfTables(tables) if key == "plugin" => match (tables.get(0), tables.len()) {
+                (Some(table), 1) => self.take_table(&section, table, file),
+                (_, n) => Err(ConfigError(format!(
                     "{origin}: {n} plugins are given; this version of host runs one plugin, not \
                      a chain"
                 ))),
@@ -146,16 +143,18 @@ impl Settings {
             ))),
             Item::Value(value) => {
                 check_key(key, &origin)?;
-                let value = expand(value, &origin)?;
-                self.settings.insert(
-                    key.to_owned(),
-                    Setting {
-                        value,
-                        text_only: false,
-                        origin,
-                    },
-                );
-                Ok(None)
+                if let Some(earlier) = self.origin(key) {
+                    return Err(ConfigError(format!(
+                        "{origin}: {key} is given a second time (the first: {earlier})"
+                    )));
+                }
+                let setting = Setting {
+                    value: expand(value, &origin)?,
+                    text_only: false,
+                    origin,
+                };
+                self.settings.insert(key.to_owned(), setting);
+                Ok(())
             }
         }
     }
@@ -327,11 +326,6 @@ impl Setting {
     }
 }
 
-enum Nested<'a> {
-    Table(&'a Table),
-    Inline(&'a toml_edit::InlineTable),
-}
-
 struct File<'a> {
     path: &'a Path,
     text: &'a str,
@@ -352,26 +346,61 @@ fn check_key(key: &str, origin: &Origin) -> Result<(), ConfigError> {
     if KEYS.contains(&key) || PROPERTIES.iter().any(|section| property(&section)) {
         return Ok(());
     }
-    let section = format!("{key}.");
-    if KEYS
-        .iter()
-        .chain(PROPERTIES)
-        .any(|known| known.starts_with(&section))
-    {
+    if is_section(&format!("{key}.")) {
         return Err(ConfigError(format!(
             "{origin}: {key} is a section and has no value of its own: write its keys below [{key}]"
         )));
     }
-    let nearest = KEYS
+    Err(unknown("key", key, KEYS.iter().copied(), origin))
+}
+
+/// `section` ends with its dot.
+fn check_section(section: &str, origin: &Origin) -> Result<(), ConfigError> {
+    // A property's name has dots of its own, so sections seem to go on there.
+    let property = PROPERTIES.iter().any(|known| section.starts_with(known));
+    if property || is_section(section) {
+        return Ok(());
+    }
+    let name = section.trim_end_matches('.');
+    if KEYS.contains(&name) {
+        return Err(ConfigError(format!(
+            "{origin}: {name} is a key and no section: write {name} = …"
+        )));
+    }
+    let sections = KEYS
         .iter()
-        .map(|known| (strsim::jaro_winkler(key, known), known))
+        .chain(PROPERTIES)
+        .filter_map(|key| key.split_once('.'));
+    Err(unknown(
+        "section",
+        name,
+        sections.map(|(section, _)| section),
+        origin,
+    ))
+}
+
+fn is_section(section: &str) -> bool {
+    KEYS.iter()
+        .chain(PROPERTIES)
+        .any(|known| known.starts_with(section))
+}
+
+fn unknown<'a>(
+    what: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+    origin: &Origin,
+) -> ConfigError {
+    let nearest = known
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0));
-    Err(ConfigError(match nearest {
-        Some((likeness, known)) if likeness > 0.7 => {
-            format!("{origin}: unknown key {key} (the nearest known one is {known})")
+    ConfigError(match nearest {
+        Some((_, known)) => {
+            format!("{origin}: unknown {what} {name} (the nearest known one is {known})")
         }
-        _ => format!("{origin}: unknown key {key}"),
-    }))
+        None => format!("{origin}: unknown {what} {name}"),
+    })
 }
 
 /// Replaces `${NAME}` in a file's strings by the environment's values.

@@ -201,12 +201,8 @@ impl Event {
         let (mut facility, mut message, mut level) = (ptr::null(), ptr::null(), 0);
         // SAFETY: a live event; both texts live as long as it and are copied here.
         unsafe {
-            let failed = sys::rd_kafka_event_log(
-                self.0.as_ptr(),
-                &mut facility,
-                &mut message,
-                &mut level,
-            );
+            let failed =
+                sys::rd_kafka_event_log(self.0.as_ptr(), &mut facility, &mut message, &mut level);
             (failed == 0).then(|| EventKind::Log {
                 level: syslog_level(level),
                 facility: CStr::from_ptr(facility).to_string_lossy().into_owned(),

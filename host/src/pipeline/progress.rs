@@ -49,6 +49,8 @@ pub struct Progress {
     /// What the store was last told; `None` before the first commit and after a
     /// failed one.
     committed: Option<NextOffset>,
+    /// What the store certainly has.
+    stored: Option<NextOffset>,
 }
 
 impl Progress {
@@ -61,6 +63,7 @@ impl Progress {
             head: 0,
             done: start,
             committed: stored.then_some(start),
+            stored: stored.then_some(start),
         }
     }
 
@@ -130,6 +133,18 @@ impl Progress {
     /// The store was told `position`.
     pub fn committed(&mut self, position: NextOffset) {
         self.committed = Some(position);
+    }
+
+    /// The store has `position`.
+    pub fn stored(&mut self, position: NextOffset) {
+        self.committed = Some(position);
+        self.stored = Some(position);
+    }
+
+    /// The position to commit before the partition is given up, if the store is
+    /// not known to have it.
+    pub fn unstored(&self) -> Option<NextOffset> {
+        (self.stored != Some(self.done)).then_some(self.done)
     }
 
     /// The store did not take the last position: it will be offered again.

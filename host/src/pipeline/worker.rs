@@ -43,6 +43,13 @@ pub enum Pace {
 /// queue rings when something arrives, so this only bounds what a lost ring costs.
 const IDLE: Duration = Duration::from_millis(100);
 
+/// The end of a drain's time that is kept for its commit: a coordinator that
+/// works answers within it.
+const FOR_THE_COMMIT: Duration = Duration::from_secs(2);
+
+/// What leaving the group has at the least, when the drain's time is used up.
+const TO_LEAVE: Duration = Duration::from_secs(1);
+
 /// How often a drain looks at its deadline.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
 
@@ -102,7 +109,7 @@ where
     }
 
     /// Works until `stopping` says so or something fails, then drains, commits
-    /// and leaves, all within `settings.drain`.
+    /// and leaves, within `settings.drain` and at most a second more.
     pub fn run(&mut self, stopping: impl Fn() -> bool) -> Result<(), Failure> {
         let mut outcome = Ok(());
         while !stopping() {
@@ -118,7 +125,7 @@ where
         }
         let deadline = Instant::now() + self.settings.drain;
         let finished = self.finish(deadline);
-        self.source.close(deadline);
+        self.source.close(deadline.max(Instant::now() + TO_LEAVE));
         // What ended the run matters more than what its end met.
         match outcome {
             Ok(()) => finished,
@@ -149,6 +156,12 @@ where
             let index = (self.turn.wrapping_add(i)) % self.lanes.len();
             if self.serve(index)? == Pace::Busy {
                 pace = Pace::Busy;
+            }
+            // A call may have taken long, and events keep the membership. They
+            // change the lanes, so the round ends with one.
+            if let Some(event) = self.source.poll()? {
+                self.on_event(event)?;
+                return Ok(Pace::Busy);
             }
         }
         if Instant::now() >= self.next_commit {
@@ -229,7 +242,7 @@ where
                         if let Some((_, position)) =
                             resolved.iter().find(|(p, _)| *p == lane.partition)
                         {
-                            lane.progress.committed(*position);
+                            lane.progress.stored(*position);
                         }
                     }
                 }
@@ -244,11 +257,13 @@ where
     /// committed, what is not sent is left to the next owner.
     fn on_revoked(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
         let deadline = Instant::now() + self.settings.drain;
-        self.drain(deadline, |lane| partitions.contains(&lane.partition))?;
+        self.drain(self.last_ack(deadline), |lane| {
+            partitions.contains(&lane.partition)
+        })?;
         let mut lanes = self.take_lanes(partitions);
         let undone: usize = lanes.iter().map(|l| l.progress.outstanding()).sum();
         telemetry::revoked(partitions, undone);
-        let positions = take_committable(lanes.iter_mut());
+        let positions = take_unstored(lanes.iter_mut());
         if !positions.is_empty()
             && let Err(error) = self.offsets.commit_now(&positions, deadline)
         {
@@ -319,8 +334,10 @@ where
             let waiting = &work.records.as_ref()[work.next..];
             let batch = &waiting[..self.settings.batch.cut(waiting)];
             let verdicts = isolate::judge(&mut self.transform, &lane.partition, batch)?;
+            // Fewer than the batch has, if one of them broke the plugin.
+            let judged = &batch[..verdicts.len()];
             self.counters
-                .consumed(batch.len(), batch.iter().map(Record::size).sum());
+                .consumed(judged.len(), judged.iter().map(Record::size).sum());
             work.verdicts = verdicts.into();
         }
         self.send(index)
@@ -413,13 +430,15 @@ where
     /// The end of the run: what is half sent is sent, everything sent is
     /// acknowledged, everything acknowledged is committed.
     fn finish(&mut self, deadline: Instant) -> Result<(), Failure> {
-        let drained = self.drain(deadline, |_| true);
-        let positions = take_committable(self.lanes.iter_mut());
+        let drained = self.drain(self.last_ack(deadline), |_| true);
+        let positions = take_unstored(self.lanes.iter_mut());
         if !positions.is_empty() {
             self.offsets
                 .commit_now(&positions, deadline)
                 .context("the last positions could not be committed; the records behind them will be read again")?;
         }
+        self.counters.lag_changed(-self.lag);
+        self.lag = 0;
         drained?;
         if let Some(rejected) = self.rejected.take() {
             return Err(Failure::Rejected(rejected));
@@ -433,6 +452,13 @@ where
         }
     }
 
+    /// Until when acknowledgements are awaited if everything, the commit
+    /// included, is to be done by `deadline`.
+    fn last_ack(&self, deadline: Instant) -> Instant {
+        let kept = FOR_THE_COMMIT.min(self.settings.drain / 4);
+        deadline.checked_sub(kept).unwrap_or(deadline)
+    }
+
     /// Forgets what these lanes have in hand, but for a record that is half
     /// sent, and waits until everything sent is answered, or for the deadline.
     fn drain(
@@ -440,6 +466,7 @@ where
         deadline: Instant,
         of: impl Fn(&Lane<S::Batch>) -> bool,
     ) -> Result<(), Failure> {
+        let mut outcome = Ok(());
         loop {
             let mut waiting = false;
             for index in 0..self.lanes.len() {
@@ -448,7 +475,11 @@ where
                     continue;
                 }
                 if lane.work.as_mut().is_some_and(Work::cut_to_open) {
-                    self.send(index)?;
+                    // The others are finished all the same.
+                    if let Err(failure) = self.send(index) {
+                        self.lanes[index].work = None;
+                        outcome = outcome.and(Err(failure));
+                    }
                 } else {
                     lane.work = None;
                 }
@@ -457,7 +488,7 @@ where
                 waiting |= half_sent || lane.progress.outstanding() > 0;
             }
             if !waiting || Instant::now() >= deadline {
-                return Ok(());
+                return outcome;
             }
             if !self.collect_acks()? {
                 self.source.wait(DRAIN_TICK);
@@ -506,6 +537,20 @@ fn resolve<'a, R: Record>(
             .as_deref()
             .map_or(OutgoingHeaders::Source, OutgoingHeaders::List),
     })
+}
+
+/// The positions that the store is not known to have, noted as told to it. An
+/// asynchronous commit may have failed unseen.
+fn take_unstored<'a, B: 'a>(
+    lanes: impl Iterator<Item = &'a mut Lane<B>>,
+) -> Vec<(TopicPartition, NextOffset)> {
+    lanes
+        .filter_map(|lane| {
+            let position = lane.progress.unstored()?;
+            lane.progress.committed(position);
+            Some((lane.partition.clone(), position))
+        })
+        .collect()
 }
 
 /// The positions that are due, noted as told to the store.

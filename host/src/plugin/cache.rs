@@ -6,7 +6,7 @@
 use std::fs;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
@@ -56,6 +56,13 @@ impl Slot {
                 return None;
             }
         };
+        if let Err(why) = fs::metadata(&self.path)
+            .map_err(|error| error.to_string())
+            .and_then(|metadata| only_ours(&metadata))
+        {
+            tracing::warn!(file = %self.path.display(), %why, "a cached plugin is not used");
+            return None;
+        }
         let whole = file.len() > HEADER
             && file.starts_with(MAGIC)
             && file[MAGIC.len()..HEADER] == Sha256::digest(&file[HEADER..])[..];
@@ -78,7 +85,12 @@ impl Slot {
         let temporary = self
             .path
             .with_extension(format!("{}.part", std::process::id()));
-        let written = fs::File::create(&temporary)
+        let written = fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)
             .and_then(|mut file| {
                 file.write_all(MAGIC)?;
                 file.write_all(&Sha256::digest(code))?;
@@ -111,11 +123,16 @@ fn secure(folder: &Path) -> Result<(), String> {
         .create(folder)
         .map_err(|error| format!("the folder can't be made: {error}"))?;
     let metadata = fs::metadata(folder).map_err(|error| error.to_string())?;
+    only_ours(&metadata)
+}
+
+/// Whether only this user can have written it.
+fn only_ours(metadata: &fs::Metadata) -> Result<(), String> {
     if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err("the folder is another user's".to_owned());
+        return Err("it is another user's".to_owned());
     }
     if metadata.mode() & 0o022 != 0 {
-        return Err("others may write the folder (chmod go-w)".to_owned());
+        return Err("others may write it (chmod go-w)".to_owned());
     }
     Ok(())
 }

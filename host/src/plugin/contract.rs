@@ -78,10 +78,8 @@ pub fn check(bytes: &[u8]) -> Result<(), Refused> {
     let (exports, imports) = names(bytes)?;
     let transform = format!("{PACKAGE}/transform");
     for name in exports.iter().chain(&imports) {
-        if let Some((interface, version)) = name.split_once('@')
-            && interface.starts_with(&format!("{PACKAGE}/"))
-            && !compatible(version)
-        {
+        let (interface, version) = name.split_once('@').unwrap_or((name, "(no version)"));
+        if interface.starts_with(&format!("{PACKAGE}/")) && !compatible(version) {
             return Err(Refused::OtherContract {
                 found: version.to_owned(),
             });
@@ -95,13 +93,23 @@ pub fn check(bytes: &[u8]) -> Result<(), Refused> {
     }
     let refused: Vec<String> = imports
         .into_iter()
-        .filter(|import| !GIVEN.iter().any(|given| import.starts_with(given)))
+        .filter(|import| !given(import))
         .collect();
     if refused.is_empty() {
         Ok(())
     } else {
         Err(Refused::NotGranted(refused))
     }
+}
+
+/// Whether a plugin is given this import: an interface by its name, or any of a
+/// package.
+fn given(import: &str) -> bool {
+    let interface = import.split('@').next().unwrap_or(import);
+    GIVEN.iter().any(|given| match given.ends_with('/') {
+        true => interface.starts_with(given),
+        false => interface == *given,
+    })
 }
 
 /// Versions that differ in their last part only, before 1.0, are compatible
@@ -112,6 +120,7 @@ fn compatible(version: &str) -> bool {
         (Ok(theirs), Ok(ours)) => {
             theirs.major == ours.major
                 && (theirs.major > 0 || theirs.minor == ours.minor)
+                && theirs.pre.is_empty()
                 && theirs <= ours
         }
         _ => false,

@@ -27,16 +27,22 @@ const LONGEST_LINE: usize = 4096;
 
 /// The virtual time, in milliseconds since the epoch.
 #[derive(Clone, Default)]
-pub struct Clock(Arc<AtomicI64>);
+pub struct Clock {
+    wall: Arc<AtomicI64>,
+    /// The latest that the wall clock ever was: batches of several partitions
+    /// may take it back, and this clock must not follow.
+    monotonic: Arc<AtomicI64>,
+}
 
 impl Clock {
     pub fn set(&self, ms: i64) {
-        self.0.store(ms, Ordering::Relaxed);
+        self.wall.store(ms, Ordering::Relaxed);
+        self.monotonic.fetch_max(ms, Ordering::Relaxed);
     }
+}
 
-    fn now(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.0.load(Ordering::Relaxed)).unwrap_or(0))
-    }
+fn since_the_epoch(clock: &AtomicI64) -> Duration {
+    Duration::from_millis(u64::try_from(clock.load(Ordering::Relaxed)).unwrap_or(0))
 }
 
 impl HostWallClock for Clock {
@@ -45,7 +51,7 @@ impl HostWallClock for Clock {
     }
 
     fn now(&self) -> Duration {
-        Self::now(self)
+        since_the_epoch(&self.wall)
     }
 }
 
@@ -55,7 +61,7 @@ impl HostMonotonicClock for Clock {
     }
 
     fn now(&self) -> u64 {
-        u64::try_from(Self::now(self).as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(since_the_epoch(&self.monotonic).as_nanos()).unwrap_or(u64::MAX)
     }
 }
 

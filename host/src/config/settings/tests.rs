@@ -130,8 +130,21 @@ fn an_unknown_key_names_its_line_and_the_nearest_known_one() {
     );
     assert_eq!(
         error("inptu.topics = ['x']"),
-        "dir/pipeline.toml, line 1: unknown key inptu.topics (the nearest known one is \
-         input.topics)"
+        "dir/pipeline.toml, line 1: unknown section inptu (the nearest known one is input)"
+    );
+    assert_eq!(
+        error("[outptu]"),
+        "dir/pipeline.toml, line 1: unknown section outptu (the nearest known one is output)"
+    );
+}
+
+#[test]
+fn a_key_that_is_written_in_two_ways_is_given_twice() {
+    let error = error("[kafka.properties]\na.b = 1\n\"a.b\" = 2");
+    assert!(
+        error.contains("line 3: kafka.properties.a.b is given a second time")
+            && error.contains("line 2"),
+        "{error}"
     );
 }
 
@@ -153,8 +166,8 @@ fn a_key_like_no_known_one_is_unknown_without_advice() {
 }
 
 #[test]
-fn a_key_below_a_value_is_unknown() {
-    assert!(error("[output.topic]\nname = 'x'").contains("unknown key output.topic.name"));
+fn a_key_is_no_section() {
+    assert!(error("[output.topic]\nname = 'x'").contains("output.topic is a key and no section"));
 }
 
 #[test]

@@ -17,7 +17,7 @@ type Fake = Worker<FakeSource, FakeSink, FakeStore, FakePlugin>;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// For tests in which the deadline passes.
-const IMPATIENCE: Duration = Duration::from_millis(30);
+const IMPATIENCE: Duration = Duration::from_millis(100);
 
 fn settings(drain: Duration) -> Settings {
     Settings {

@@ -136,8 +136,19 @@ fn another_users_folder_is_not_used() {
     };
     assert_eq!(
         secure(&theirs),
-        Err("the folder is another user's".to_owned())
+        Err("it is another user's".to_owned())
     );
+}
+
+#[test]
+fn a_file_that_others_may_write_is_not_used() {
+    let (_parent, folder) = cache();
+    let slot = slot(&folder, "d").unwrap();
+    slot.write(b"code");
+    assert!(slot.read().is_some());
+    let mode = |mode| fs::set_permissions(&slot.path, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o666);
+    assert!(slot.read().is_none());
 }
 
 #[test]

@@ -149,6 +149,33 @@ fn a_component_without_a_transform_is_refused_with_its_exports() {
 }
 
 #[test]
+fn a_contract_without_a_version_or_of_a_pre_release_is_another_one() {
+    let unversioned =
+        component(r#"(instance $t) (export "millrace:plugin/transform" (instance $t))"#);
+    assert_eq!(
+        refused(&unversioned),
+        Refused::OtherContract {
+            found: "(no version)".to_owned()
+        }
+    );
+    assert_eq!(
+        refused(&plugin("0.1.0-rc1", &[])),
+        Refused::OtherContract {
+            found: "0.1.0-rc1".to_owned()
+        }
+    );
+}
+
+#[test]
+fn an_import_with_a_given_ones_name_at_its_beginning_is_not_granted() {
+    let import = "wasi:iot/sensors@0.2.0";
+    assert_eq!(
+        refused(&plugin("0.1.0", &[import])),
+        Refused::NotGranted(vec![import.to_owned()])
+    );
+}
+
+#[test]
 fn what_only_a_component_inside_exports_or_imports_does_not_count() {
     let inside = "(component
         (import \"wasi:sockets/tcp@0.2.0\" (instance))
