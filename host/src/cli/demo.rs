@@ -152,7 +152,8 @@ fn feed(writer: &Writer, stop: &Stop, written: &AtomicU64, seconds: u64) -> Resu
     let total = RATE * seconds;
     let mut id = 0;
     while id < total && !stop.requested() {
-        let due = (begun.elapsed().as_millis() as u64 * RATE / 1000).min(total);
+        let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let due = elapsed.saturating_mul(RATE).div_euclid(1000).min(total);
         while id < due {
             id += 1;
             let (customer, order) = made_up(id);

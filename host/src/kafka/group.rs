@@ -1,6 +1,7 @@
 //! A member of a consumer group: the source of records, and the store of
 //! positions that the group is.
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -334,7 +335,7 @@ impl Source for GroupSource {
                 telemetry::close_failed("the group's coordinator did not answer in time");
                 // Dropping an open consumer waits for its coordinator without
                 // end, so this one is left to the end of the process.
-                std::mem::forget(Arc::clone(&self.consumer));
+                let _left = ManuallyDrop::new(Arc::clone(&self.consumer));
                 return;
             }
             // Everything is drained and committed already.

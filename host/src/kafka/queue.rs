@@ -176,8 +176,8 @@ pub(super) struct Event(NonNull<RDKafkaEvent>);
 
 impl Event {
     pub fn kind(&self) -> EventKind {
-        // SAFETY (all calls): a live event; strings are copied before it dies.
         let event = self.0.as_ptr();
+        // SAFETY: a live event.
         match unsafe { sys::rd_kafka_event_type(event) } {
             sys::RD_KAFKA_EVENT_REBALANCE => match self.code() {
                 RDKafkaErrorCode::AssignPartitions => EventKind::Assign,

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::ffi::CString;
+use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,7 +164,7 @@ fn ring_on_events(producer: &BaseProducer<Context>, bell: &Doorbell) {
     let opaque = bell.as_opaque();
     // The callback lives as long as the producer, whose end librdkafka decides,
     // so this one bell is never freed.
-    std::mem::forget(bell.clone());
+    let _kept = ManuallyDrop::new(bell.clone());
     // SAFETY: the client lives; the queue is a new reference, given back at
     // once, which leaves the client's own queue and its callback alone.
     unsafe {
@@ -249,7 +250,7 @@ impl Sink<Message> for ProducerSink {
                 key,
                 key_len,
                 v::RD_KAFKA_VTYPE_OPAQUE,
-                ticket.to_bits() as usize as *mut std::ffi::c_void,
+                ptr::without_provenance_mut::<std::ffi::c_void>(opaque(ticket)),
                 v::RD_KAFKA_VTYPE_TIMESTAMP,
                 // 0 is librdkafka's "now".
                 outgoing.timestamp.unwrap_or(0),
@@ -295,6 +296,11 @@ impl Sink<Message> for ProducerSink {
     }
 }
 
+/// The ticket in a delivery's opaque, which `context` asserts to be wide enough.
+fn opaque(ticket: Ticket) -> usize {
+    usize::from_ne_bytes(ticket.to_bits().to_ne_bytes())
+}
+
 /// The headers to send, ours until librdkafka takes them; null for none.
 fn native_headers(
     headers: &OutgoingHeaders<'_>,
@@ -319,11 +325,11 @@ fn native_headers(
                     let (value, len) = header
                         .value
                         .as_ref()
-                        .map_or((ptr::null(), -1), |v| (v.as_ptr(), v.len() as isize));
+                        .map_or((ptr::null(), -1), |v| (v.as_ptr(), v.len().cast_signed()));
                     let error = sys::rd_kafka_header_add(
                         native,
                         header.name.as_ptr().cast(),
-                        header.name.len() as isize,
+                        header.name.len().cast_signed(),
                         value.cast(),
                         len,
                     );

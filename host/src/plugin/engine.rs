@@ -66,5 +66,6 @@ fn tick(engine: &Weak<wasmtime::Engine>) {
 /// How many ticks a call may take. One more than asked, because the first tick
 /// may come at once.
 pub fn ticks(budget: Duration) -> u64 {
-    (budget.as_millis().div_ceil(TICK.as_millis()) + 1) as u64
+    let ticks = budget.as_millis().div_ceil(TICK.as_millis()) + 1;
+    u64::try_from(ticks).unwrap_or(u64::MAX)
 }

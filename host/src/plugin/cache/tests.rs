@@ -134,10 +134,7 @@ fn another_users_folder_is_not_used() {
     } else {
         PathBuf::from("/usr")
     };
-    assert_eq!(
-        secure(&theirs),
-        Err("it is another user's".to_owned())
-    );
+    assert_eq!(secure(&theirs), Err("it is another user's".to_owned()));
 }
 
 #[test]
