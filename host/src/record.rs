@@ -151,6 +151,32 @@ impl OwnedHeader {
     }
 }
 
+/// The headers of what goes out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutputHeaders {
+    /// The source record's, byte for byte.
+    Source,
+    /// The source record's, byte for byte, and these after them.
+    Append(Vec<OwnedHeader>),
+    /// These alone.
+    Only(Vec<OwnedHeader>),
+}
+
+impl OutputHeaders {
+    /// Whether the source record's go out.
+    pub fn keep_source(&self) -> bool {
+        !matches!(self, Self::Only(_))
+    }
+
+    /// The plugin's own.
+    pub fn own(&self) -> &[OwnedHeader] {
+        match self {
+            Self::Source => &[],
+            Self::Append(own) | Self::Only(own) => own,
+        }
+    }
+}
+
 /// One record that goes out, as a plugin put it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Output {
@@ -162,8 +188,7 @@ pub struct Output {
     pub timestamp: Option<i64>,
     pub key: Payload,
     pub value: Payload,
-    /// `None`: the source record's.
-    pub headers: Option<Vec<OwnedHeader>>,
+    pub headers: OutputHeaders,
 }
 
 impl Output {
@@ -174,7 +199,7 @@ impl Output {
         timestamp: None,
         key: Payload::Source,
         value: Payload::Source,
-        headers: None,
+        headers: OutputHeaders::Source,
     };
 }
 

@@ -46,7 +46,7 @@ mod output;
 pub mod runtime;
 
 pub use bindings::millrace::plugin::types::{
-    Batch, Header, Message, Output, Payload, Timestamp, Verdict,
+    Batch, Header, Message, Output, OutputHeaders, Payload, Timestamp, Verdict,
 };
 
 /// What a plugin returns: `?` takes any error, and `Err("why".into())` is one.

@@ -1,6 +1,6 @@
 //! What goes out: making an [`Output`], a [`Payload`] and a [`Verdict`].
 
-use crate::{Header, Output, Payload, Verdict};
+use crate::{Header, Output, OutputHeaders, Payload, Verdict};
 
 impl Output {
     /// Everything as in the source message, to the default topic.
@@ -11,7 +11,7 @@ impl Output {
             timestamp: None,
             key: Payload::Source,
             value: Payload::Source,
-            headers: None,
+            headers: OutputHeaders::Source,
         }
     }
 
@@ -35,12 +35,25 @@ impl Output {
         self
     }
 
-    /// The same with these headers *instead of* the source's. To add one to
-    /// them, hand them over as well:
-    /// `output.with_headers(message.with_header(("seen", "1")).headers)`.
+    /// The same with this header after those that it has: after the source's,
+    /// unless [`with_only_headers`](Output::with_only_headers) left them out.
     #[must_use]
-    pub fn with_headers(mut self, headers: impl IntoIterator<Item = impl Into<Header>>) -> Self {
-        self.headers = Some(headers.into_iter().map(Into::into).collect());
+    pub fn with_header(mut self, header: impl Into<Header>) -> Self {
+        let header = header.into();
+        match &mut self.headers {
+            OutputHeaders::Source => self.headers = OutputHeaders::Append(vec![header]),
+            OutputHeaders::Append(own) | OutputHeaders::Only(own) => own.push(header),
+        }
+        self
+    }
+
+    /// The same with these headers instead of the source's.
+    #[must_use]
+    pub fn with_only_headers(
+        mut self,
+        headers: impl IntoIterator<Item = impl Into<Header>>,
+    ) -> Self {
+        self.headers = OutputHeaders::Only(headers.into_iter().map(Into::into).collect());
         self
     }
 
@@ -119,7 +132,6 @@ impl From<Option<Output>> for Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Message;
 
     #[test]
     fn what_is_not_set_is_the_sources() {
@@ -135,7 +147,7 @@ mod tests {
                 timestamp: Some(9),
                 key: Payload::Source,
                 value: Payload::Bytes(b"v".to_vec()),
-                headers: None,
+                headers: OutputHeaders::Source,
             },
         );
     }
@@ -147,15 +159,16 @@ mod tests {
     }
 
     #[test]
-    fn headers_replace_the_sources_unless_they_are_handed_over() {
-        let message = Message::new("v").with_header(("a", "1"));
-        let replaced = Output::source().with_headers([("b", "2")]);
-        assert_eq!(replaced.headers.unwrap(), [Header::new("b", "2")]);
-        let added = Output::source().with_headers(message.with_header(("b", "2")).headers);
-        assert_eq!(
-            added.headers.unwrap(),
-            [Header::new("a", "1"), Header::new("b", "2")]
-        );
+    fn a_header_is_added_to_the_sources_unless_those_are_left_out() {
+        let added = Output::source()
+            .with_header(("a", "1"))
+            .with_header(("b", "2"));
+        let both = vec![Header::new("a", "1"), Header::new("b", "2")];
+        assert_eq!(added.headers, OutputHeaders::Append(both.clone()));
+        let only = Output::source()
+            .with_only_headers([("a", "1")])
+            .with_header(("b", "2"));
+        assert_eq!(only.headers, OutputHeaders::Only(both));
     }
 
     #[test]

@@ -5,7 +5,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::record::{Header, Output, OwnedHeader, Payload, Record, TopicPartition, Verdict};
+use crate::record::{
+    Header, Output, OutputHeaders, OwnedHeader, Payload, Record, TopicPartition, Verdict,
+};
 
 /// One record that passed, and what became of it.
 pub fn passed(partition: &TopicPartition, record: &dyn Record, verdict: &Verdict) -> Value {
@@ -57,9 +59,15 @@ fn output(output: &Output) -> Value {
             }
         }
     }
-    if let Some(list) = &output.headers {
-        let list: Vec<Header<'_>> = list.iter().map(OwnedHeader::borrowed).collect();
-        line.insert("headers".to_owned(), headers(&list));
+    let field = match &output.headers {
+        OutputHeaders::Source => None,
+        OutputHeaders::Append(_) => Some("append_headers"),
+        OutputHeaders::Only(_) => Some("headers"),
+    };
+    if let Some(field) = field {
+        let own = output.headers.own();
+        let own: Vec<Header<'_>> = own.iter().map(OwnedHeader::borrowed).collect();
+        line.insert(field.to_owned(), headers(&own));
     }
     Value::Object(line)
 }

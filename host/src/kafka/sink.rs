@@ -19,10 +19,8 @@ use super::context::Context;
 use super::doorbell::{Doorbell, ring_native};
 use super::record::Message;
 use super::topics::{Topic, Topics, illegal_name};
-use crate::pipeline::ports::{
-    Ack, Admission, Fatal, Outgoing, OutgoingHeaders, Sent, Sink, Ticket,
-};
-use crate::record::Record as _;
+use crate::pipeline::ports::{Ack, Admission, Fatal, Outgoing, Sent, Sink, Ticket};
+use crate::record::{OutputHeaders, Record as _};
 
 /// The most different topics that one run may write to: a topic name made from
 /// data by mistake must not fill the cluster.
@@ -223,7 +221,7 @@ impl Sink<Message> for ProducerSink {
             );
         };
         let native = topic.native;
-        let headers = native_headers(&outgoing.headers, source)?;
+        let headers = native_headers(outgoing.headers, source)?;
         let raw = |bytes: Option<&[u8]>| {
             bytes.map_or((ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()))
         };
@@ -303,44 +301,45 @@ fn opaque(ticket: Ticket) -> usize {
 
 /// The headers to send, ours until librdkafka takes them; null for none.
 fn native_headers(
-    headers: &OutgoingHeaders<'_>,
+    headers: &OutputHeaders,
     source: &Message,
 ) -> Result<*mut sys::rd_kafka_headers_t, Fatal> {
-    match headers {
-        OutgoingHeaders::Source => {
-            let native = source.native_headers();
-            if native.is_null() {
-                return Ok(ptr::null_mut());
-            }
-            // SAFETY: the source's headers live for the call; the answer is ours.
-            Ok(unsafe { sys::rd_kafka_headers_copy(native) })
+    let kept = match headers.keep_source() {
+        true => source.native_headers(),
+        false => ptr::null_mut(),
+    };
+    let own = headers.own();
+    if kept.is_null() && own.is_empty() {
+        return Ok(ptr::null_mut());
+    }
+    // SAFETY: the source's headers live for the call; the answer is ours.
+    let native = unsafe {
+        match kept.is_null() {
+            true => sys::rd_kafka_headers_new(own.len()),
+            false => sys::rd_kafka_headers_copy(kept),
         }
-        OutgoingHeaders::List([]) => Ok(ptr::null_mut()),
-        OutgoingHeaders::List(list) => {
-            // SAFETY: name and value live for each call and are copied, by their
-            // lengths.
-            unsafe {
-                let native = sys::rd_kafka_headers_new(list.len());
-                for header in *list {
-                    let (value, len) = header
-                        .value
-                        .as_ref()
-                        .map_or((ptr::null(), -1), |v| (v.as_ptr(), v.len().cast_signed()));
-                    let error = sys::rd_kafka_header_add(
-                        native,
-                        header.name.as_ptr().cast(),
-                        header.name.len().cast_signed(),
-                        value.cast(),
-                        len,
-                    );
-                    let code = RDKafkaErrorCode::from(error);
-                    if code != RDKafkaErrorCode::NoError {
-                        sys::rd_kafka_headers_destroy(native);
-                        bail!("librdkafka does not take header {:?}: {code}", header.name);
-                    }
-                }
-                Ok(native)
-            }
+    };
+    for header in own {
+        let (value, len) = header
+            .value
+            .as_ref()
+            .map_or((ptr::null(), -1), |v| (v.as_ptr(), v.len().cast_signed()));
+        // SAFETY: name and value live for the call and are copied, by their lengths.
+        let error = unsafe {
+            sys::rd_kafka_header_add(
+                native,
+                header.name.as_ptr().cast(),
+                header.name.len().cast_signed(),
+                value.cast(),
+                len,
+            )
+        };
+        let code = RDKafkaErrorCode::from(error);
+        if code != RDKafkaErrorCode::NoError {
+            // SAFETY: ours, and not used after this.
+            unsafe { sys::rd_kafka_headers_destroy(native) };
+            bail!("librdkafka does not take header {:?}: {code}", header.name);
         }
     }
+    Ok(native)
 }

@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 
 use crate::pipeline::ports::{
-    Ack, Admission, Fatal, Fault, LaneId, OffsetStore, Outgoing, OutgoingHeaders, Sent, Sink,
-    Source, SourceEvent, Ticket, Transform,
+    Ack, Admission, Fatal, Fault, LaneId, OffsetStore, Outgoing, Sent, Sink, Source, SourceEvent,
+    Ticket, Transform,
 };
 use crate::record::{
-    Header, NextOffset, Output, OwnedHeader, Payload, Record, Timestamp, TopicPartition, Verdict,
+    Header, NextOffset, Output, OutputHeaders, Payload, Record, Timestamp, TopicPartition, Verdict,
 };
 
 /// The one input topic.
@@ -107,7 +107,7 @@ pub struct SentRecord {
     pub key: Option<Vec<u8>>,
     pub value: Option<Vec<u8>>,
     /// `None`: the source's, byte for byte.
-    pub headers: Option<Vec<OwnedHeader>>,
+    pub headers: OutputHeaders,
 }
 
 impl SentRecord {
@@ -463,10 +463,7 @@ impl Sink<FakeRecord> for FakeSink {
             timestamp: outgoing.timestamp,
             key: outgoing.key.map(<[u8]>::to_vec),
             value: outgoing.value.map(<[u8]>::to_vec),
-            headers: match outgoing.headers {
-                OutgoingHeaders::Source => None,
-                OutgoingHeaders::List(list) => Some(list.to_vec()),
-            },
+            headers: outgoing.headers.clone(),
         });
         let last = state.sent.len() - 1;
         state.unacknowledged.push(last);

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use crate::pipeline::progress::Sequence;
-use crate::record::{Header, NextOffset, OwnedHeader, Record, Rejected, TopicPartition, Verdict};
+use crate::record::{Header, NextOffset, OutputHeaders, Record, Rejected, TopicPartition, Verdict};
 
 /// Something that ends the run: the surroundings, a bug, or a decision of the
 /// user's, never a single record's fault (that is [`Rejected`]).
@@ -102,14 +102,6 @@ pub trait OffsetStore {
     ) -> Result<(), Fatal>;
 }
 
-/// The headers of what goes out.
-#[derive(Debug, Clone, Copy)]
-pub enum OutgoingHeaders<'a> {
-    /// The source record's, byte for byte.
-    Source,
-    List(&'a [OwnedHeader]),
-}
-
 /// One record on its way to the sink.
 #[derive(Debug, Clone, Copy)]
 pub struct Outgoing<'a> {
@@ -119,24 +111,25 @@ pub struct Outgoing<'a> {
     pub timestamp: Option<i64>,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
-    pub headers: OutgoingHeaders<'a>,
+    pub headers: &'a OutputHeaders,
 }
 
 impl Outgoing<'_> {
     /// What the record weighs: key, value and headers, in bytes. Kafka adds at
     /// most about 70 bytes of framing (KIP-98's record format).
     pub fn size(&self, source: &[Header<'_>]) -> usize {
-        let headers: usize = match self.headers {
-            OutgoingHeaders::Source => source
-                .iter()
-                .map(|h| h.name.len() + h.value.map_or(0, <[u8]>::len))
-                .sum(),
-            OutgoingHeaders::List(list) => list
-                .iter()
-                .map(|h| h.name.len() + h.value.as_ref().map_or(0, Vec::len))
-                .sum(),
+        let weight = |header: &Header<'_>| header.name.len() + header.value.map_or(0, <[u8]>::len);
+        let kept: usize = match self.headers.keep_source() {
+            true => source.iter().map(weight).sum(),
+            false => 0,
         };
-        self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len) + headers
+        let own: usize = self
+            .headers
+            .own()
+            .iter()
+            .map(|header| weight(&header.borrowed()))
+            .sum();
+        self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len) + kept + own
     }
 }
 

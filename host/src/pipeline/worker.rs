@@ -16,8 +16,8 @@ use crate::pipeline::batch;
 use crate::pipeline::isolate;
 use crate::pipeline::lane::{Lane, Open, Work};
 use crate::pipeline::ports::{
-    Ack, Admission, Failure, Interrupted, LaneId, OffsetStore, Outgoing, OutgoingHeaders, Sent,
-    Sink, Source, SourceEvent, Tap, Ticket, Transform,
+    Ack, Admission, Failure, Interrupted, LaneId, OffsetStore, Outgoing, Sent, Sink, Source,
+    SourceEvent, Tap, Ticket, Transform,
 };
 use crate::record::{NextOffset, Output, Record, Rejected, Stage, TopicPartition, Verdict};
 use crate::telemetry::{self, Counters};
@@ -532,10 +532,7 @@ fn resolve<'a, R: Record>(
         timestamp: output.timestamp.or_else(|| source.timestamp().millis()),
         key: output.key.resolve(source.key()),
         value: output.value.resolve(source.value()),
-        headers: output
-            .headers
-            .as_deref()
-            .map_or(OutgoingHeaders::Source, OutgoingHeaders::List),
+        headers: &output.headers,
     })
 }
 

@@ -18,7 +18,7 @@ use super::limits::Limits;
 use super::wasi::{self, Clock, Printed};
 use crate::pipeline::ports::{Fatal, Fault, Transform};
 use crate::record::{
-    Header, Output, OwnedHeader, Payload, Record, Timestamp, TopicPartition, Verdict,
+    Header, Output, OutputHeaders, OwnedHeader, Payload, Record, Timestamp, TopicPartition, Verdict,
 };
 
 /// What a store holds.
@@ -288,17 +288,23 @@ impl From<wit::Output> for Output {
             timestamp: output.timestamp,
             key: output.key.into(),
             value: output.value.into(),
-            headers: output.headers.map(|headers| {
-                headers
-                    .into_iter()
-                    .map(|header| OwnedHeader {
-                        name: header.name,
-                        value: header.value,
-                    })
-                    .collect()
-            }),
+            headers: match output.headers {
+                wit::OutputHeaders::Source => OutputHeaders::Source,
+                wit::OutputHeaders::Append(own) => OutputHeaders::Append(owned(own)),
+                wit::OutputHeaders::Only(own) => OutputHeaders::Only(owned(own)),
+            },
         }
     }
+}
+
+fn owned(headers: Vec<wit::HeaderResult>) -> Vec<OwnedHeader> {
+    headers
+        .into_iter()
+        .map(|header| OwnedHeader {
+            name: header.name,
+            value: header.value,
+        })
+        .collect()
 }
 
 impl From<wit::Payload> for Payload {

@@ -50,7 +50,11 @@ impl Transform for Puppet {
             "key-null" => Output::source().with_key(Payload::Null),
             "reheader" => {
                 let header = rest.split_once('=').ok_or("reheader takes name=value")?;
-                Output::source().with_headers([header])
+                Output::source().with_only_headers([header])
+            }
+            "header" => {
+                let header = rest.split_once('=').ok_or("header takes name=value")?;
+                Output::source().with_header(header)
             }
             "timestamp" => Output::source().with_timestamp(rest.parse()?),
             "topic" => Output::source().to_topic(rest),

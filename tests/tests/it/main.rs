@@ -1,6 +1,17 @@
 //! The integration tests: one binary, so that one broker serves them all; one
 //! module a theme.
 
+mod bad_input;
+mod broker;
+mod cache;
+mod crashes;
+mod demo;
+mod faults;
+mod feeder;
+mod groups;
 mod harness;
+mod orders;
 mod passthrough;
 mod pipeline;
+mod source;
+mod verdicts;

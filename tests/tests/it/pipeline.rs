@@ -154,6 +154,16 @@ impl Pipeline {
         usize::try_from(self.committed().values().sum::<i64>()).expect("not negative")
     }
 
+    /// Waits until the group has so many records of the input behind it.
+    #[track_caller]
+    pub fn wait_for_committed_total(&self, wanted: usize, deadline: Duration) {
+        let what = format!("{wanted} committed records");
+        eventually_ok(deadline, &what, || match self.committed_total() {
+            found if found == wanted => Ok(()),
+            found => Err(format!("{found} are")),
+        });
+    }
+
     /// Waits until the group's positions are these.
     #[track_caller]
     pub fn wait_for_committed(&self, wanted: &[(i32, i64)]) {

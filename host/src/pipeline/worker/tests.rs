@@ -7,7 +7,7 @@ use crate::pipeline::fakes::{
     partition,
 };
 use crate::pipeline::ports::Fault;
-use crate::record::{OwnedHeader, Payload, Timestamp};
+use crate::record::{OutputHeaders, OwnedHeader, Payload, Timestamp};
 
 mod script;
 
@@ -130,7 +130,11 @@ fn forward_keeps_key_value_headers_and_timestamp() {
     assert_eq!(sent.partition, None);
     assert_eq!(sent.key.as_deref(), Some(&b"k"[..]));
     assert_eq!(sent.value.as_deref(), Some(&b"v"[..]));
-    assert_eq!(sent.headers, None, "the source's, byte for byte");
+    assert_eq!(
+        sent.headers,
+        OutputHeaders::Source,
+        "the source's, byte for byte"
+    );
     assert_eq!(sent.timestamp, Some(77));
 }
 
@@ -187,7 +191,7 @@ fn replace_changes_what_it_names_and_nothing_else() {
             timestamp: Some(5),
             key: Payload::Null,
             value: Payload::Source,
-            headers: Some(headers.clone()),
+            headers: OutputHeaders::Only(headers.clone()),
         }),
     );
     world.says(0, 1, Verdict::Replace(output("new")));
@@ -198,12 +202,12 @@ fn replace_changes_what_it_names_and_nothing_else() {
     assert_eq!(state.sent[0].timestamp, Some(5));
     assert_eq!(state.sent[0].key, None);
     assert_eq!(state.sent[0].text(), "value 0");
-    assert_eq!(state.sent[0].headers, Some(headers));
+    assert_eq!(state.sent[0].headers, OutputHeaders::Only(headers));
     assert_eq!(state.sent[1].topic, "out");
     assert_eq!(state.sent[1].timestamp, Some(1_001));
     assert_eq!(state.sent[1].key.as_deref(), Some(&b"key"[..]));
     assert_eq!(state.sent[1].text(), "new");
-    assert_eq!(state.sent[1].headers, None);
+    assert_eq!(state.sent[1].headers, OutputHeaders::Source);
 }
 
 #[test]

@@ -1,0 +1,113 @@
+//! Records that flow while something happens to the pipeline, and what must be
+//! true of the output afterwards.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use millrace_tests::Record;
+
+use crate::pipeline::Pipeline;
+
+/// How many keys there are. All records of one are in one partition.
+const KEYS: usize = 97;
+
+/// The longest that one feeder writes: the harness waits 60 s for one call.
+const LONGEST: Duration = Duration::from_secs(50);
+
+/// Writes numbered records at a steady rate from a thread of its own until told
+/// to end: `KEY NUMBER` under the key `KEY`, numbers rising from 0.
+#[derive(Debug)]
+pub struct Feeder {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<usize>,
+}
+
+impl Feeder {
+    pub fn start(pipeline: &Pipeline, rate: usize) -> Feeder {
+        let client = pipeline.client.clone();
+        let topic = pipeline.input.clone();
+        let partitions = client.partitions(&topic).expect("it is there");
+        let stop = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let partitions = usize::try_from(partitions).expect("a count");
+            let begun = Instant::now();
+            let mut count = 0;
+            let records = std::iter::from_fn(|| {
+                // Paced: what is due by now, then a nap.
+                while count as f64 >= begun.elapsed().as_secs_f64() * rate as f64 {
+                    if told.load(Ordering::Relaxed) || begun.elapsed() > LONGEST {
+                        return None;
+                    }
+                    thread::sleep(Duration::from_millis(2));
+                }
+                let record = record(count, partitions);
+                count += 1;
+                Some(record)
+            });
+            client.produce(&topic, records);
+            count
+        });
+        Feeder { stop, thread }
+    }
+
+    /// Ends it, and returns how many records are in the input now.
+    pub fn finish(self) -> usize {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().expect("all could be written")
+    }
+}
+
+/// The record with this number.
+pub fn record(number: usize, partitions: usize) -> Record {
+    let key = number % KEYS;
+    Record::value(format!("{key} {number}"))
+        .key(key.to_string())
+        .to_partition(i32::try_from(key % partitions).expect("small"))
+}
+
+/// Asserts that each of `count` records is in the output exactly once, those of
+/// one key in order.
+#[track_caller]
+pub fn assert_all_once_in_order(output: &[Record], count: usize) {
+    assert_eq!(output.len(), count, "records in the output");
+    assert_all_in_order(output, count);
+}
+
+/// Asserts that each of `count` records is in the output at least once, and that
+/// the first occurrences of one key's are in order.
+#[track_caller]
+pub fn assert_all_in_order(output: &[Record], count: usize) {
+    let mut seen = vec![false; count];
+    let mut last: BTreeMap<usize, usize> = BTreeMap::new();
+    for record in output {
+        let (key, number) = numbered(record);
+        if std::mem::replace(&mut seen[number], true) {
+            continue;
+        }
+        if let Some(before) = last.insert(key, number) {
+            assert!(
+                before < number,
+                "key {key}: record {number} comes first behind {before} (partition {:?}, offset {})",
+                record.partition,
+                record.offset
+            );
+        }
+    }
+    let missing: Vec<_> = (0..count)
+        .filter(|number| !seen[*number])
+        .take(20)
+        .collect();
+    assert!(missing.is_empty(), "lost: {missing:?} and maybe more");
+}
+
+/// The key and the number of a record.
+#[track_caller]
+pub fn numbered(record: &Record) -> (usize, usize) {
+    let (key, number) = record.text().split_once(' ').expect("as it was written");
+    let parse = |text: &str| text.parse().expect("as it was written");
+    (parse(key), parse(number))
+}
