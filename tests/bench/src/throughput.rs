@@ -50,10 +50,10 @@ pub fn run(broker: &Broker, contestant: &Contestant, input: &Input) -> anyhow::R
         PARTITIONS,
         &[("message.timestamp.type", "LogAppendTime")],
     );
-    let expected = match contestant.job {
+    let expected = i64::try_from(match contestant.job {
         Job::Passthrough => input.records,
         Job::Orders => input.kept,
-    };
+    })?;
     let begun = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let process = contestant.start(&broker.address(), &input.topic, &output, &unique("group"));
     eventually_ok(DEADLINE, "all outputs", || {
@@ -62,7 +62,7 @@ pub fn run(broker: &Broker, contestant: &Contestant, input: &Input) -> anyhow::R
             .iter()
             .map(|(low, high)| high - low)
             .sum();
-        if written as u64 >= expected {
+        if written >= expected {
             Ok(())
         } else {
             Err(format!("{written} of {expected} outputs"))

@@ -56,7 +56,10 @@ fn a_plugin_file_that_is_missing() {
 fn a_plugin_file_that_is_a_folder() {
     let folder = folder();
     let error = refused_plugin(folder.path(), &["--name", "folder"]);
-    assert_says(&error, &[folder.path().to_str().expect("UTF-8"), "directory"]);
+    assert_says(
+        &error,
+        &[folder.path().to_str().expect("UTF-8"), "directory"],
+    );
 }
 
 #[test]
@@ -91,7 +94,10 @@ fn a_plugin_of_another_contract() {
         );
         refused_bytes(
             &wat(&component),
-            &[&format!("millrace:plugin@{version}"), "millrace:plugin@0.1.0"],
+            &[
+                &format!("millrace:plugin@{version}"),
+                "millrace:plugin@0.1.0",
+            ],
         );
     }
 }
@@ -108,7 +114,9 @@ fn a_plugin_without_a_transform() {
 #[test]
 fn a_plugin_whose_transform_is_something_else() {
     refused_bytes(
-        &wat("(component (instance $t) (export \"millrace:plugin/transform@0.1.0\" (instance $t)))"),
+        &wat(
+            "(component (instance $t) (export \"millrace:plugin/transform@0.1.0\" (instance $t)))",
+        ),
         &["millrace:plugin@0.1.0", "does not fit"],
     );
 }
@@ -140,7 +148,10 @@ fn a_plugin_that_opens_a_file_finds_none() {
 #[test]
 fn a_plugin_whose_init_refuses_its_configuration() {
     let error = refused_plugin(&guest("init_fails"), &["--plugin-config", "colour=loud"]);
-    assert_says(&error, &["init_fails@", "init", "told to fail: colour=loud"]);
+    assert_says(
+        &error,
+        &["init_fails@", "init", "told to fail: colour=loud"],
+    );
 }
 
 #[test]
@@ -154,7 +165,11 @@ fn a_plugin_whose_init_never_ends() {
     let begun = Instant::now();
     let error = refused_plugin(&guest("init_loops"), &["--set", "plugin.call=500ms"]);
     assert_says(&error, &["init_loops@", "init", "plugin.call"]);
-    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(20),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[test]
@@ -175,7 +190,11 @@ fn unreachable_broker(brokers: &str) {
     let error = error_of(&mut host, 2);
     assert_says(&error, &[brokers]);
     // The promise is ten seconds; a busy machine takes some more to start.
-    assert!(begun.elapsed() < Duration::from_secs(14), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(14),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[test]
@@ -201,12 +220,22 @@ fn an_input_topic_that_does_not_exist() {
     let pipeline = Pipeline::new("orders-of-the-day", 1);
     let wrong = pipeline.input.replace("orders", "oders");
     let mut arguments = pipeline.arguments(&plugin("passthrough"));
-    *arguments.iter_mut().find(|a| **a == pipeline.input).expect("it is there") = wrong.clone();
+    *arguments
+        .iter_mut()
+        .find(|a| **a == pipeline.input)
+        .expect("it is there") = wrong.clone();
     let begun = Instant::now();
     let mut host = Host::run(arguments);
     let error = error_of(&mut host, 2);
-    assert_says(&error, &["input topic", &wrong, "does not exist", &pipeline.input]);
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_says(
+        &error,
+        &["input topic", &wrong, "does not exist", &pipeline.input],
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[test]
@@ -218,8 +247,15 @@ fn an_output_topic_that_does_not_exist() {
     let begun = Instant::now();
     let mut host = pipeline.start(&plugin("passthrough"), &[]);
     let error = error_of(&mut host, 2);
-    assert_says(&error, &["output topic", &pipeline.output, &near, "--create-topics"]);
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert_says(
+        &error,
+        &["output topic", &pipeline.output, &near, "--create-topics"],
+    );
+    assert!(
+        begun.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begun.elapsed()
+    );
     assert!(pipeline.client.partitions(&pipeline.output).is_err());
 }
 
@@ -248,7 +284,10 @@ fn refused_file(content: &str, more: &[&str]) -> String {
     let folder = folder();
     let path = file(&folder, "pipeline.toml", content);
     let mut command = Host::command();
-    command.args(["run", "--brokers", "127.0.0.1:1", "--config"]).arg(&path).args(more);
+    command
+        .args(["run", "--brokers", "127.0.0.1:1", "--config"])
+        .arg(&path)
+        .args(more);
     let mut host = Host::spawn(command);
     let error = error_of(&mut host, 2);
     // Its absolute name would differ in each run.
@@ -270,10 +309,17 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_one() {
     let error = refused_file(&format!("{RIGHT}[batch]\nmax_record = 5\n"), &[]);
     assert_says(
         &error,
-        &["pipeline.toml, line 8", "unknown key batch.max_record", "batch.max_records"],
+        &[
+            "pipeline.toml, line 8",
+            "unknown key batch.max_record",
+            "batch.max_records",
+        ],
     );
     let error = refused_file(&format!("{RIGHT}[bach]\nlinger = \"5ms\"\n"), &[]);
-    assert_says(&error, &["pipeline.toml, line 8", "bach.linger", "batch.linger"]);
+    assert_says(
+        &error,
+        &["pipeline.toml, line 8", "bach.linger", "batch.linger"],
+    );
     let error = refused_file(RIGHT, &["--set", "batch.lingr=5ms"]);
     assert_says(&error, &["--set", "batch.lingr", "batch.linger"]);
 }
@@ -290,7 +336,11 @@ fn contradictions_are_named_with_their_line() {
     let loops = RIGHT.replace("orders-clean", "orders");
     assert_says(
         &refused_file(&loops, &[]),
-        &["pipeline.toml, line 4", "topic orders is also an input", "line 2"],
+        &[
+            "pipeline.toml, line 4",
+            "topic orders is also an input",
+            "line 2",
+        ],
     );
     let nowhere = RIGHT.replace("topic = \"orders-clean\"", "create = true");
     assert_says(
@@ -303,7 +353,14 @@ fn contradictions_are_named_with_their_line() {
     let mut command = Host::command();
     let folder = folder();
     let path = file(&folder, "pipeline.toml", &loops);
-    command.args(["run", "--brokers", "127.0.0.1:1", "--output", "other", "--config"]);
+    command.args([
+        "run",
+        "--brokers",
+        "127.0.0.1:1",
+        "--output",
+        "other",
+        "--config",
+    ]);
     command.arg(path);
     let error = error_of(&mut Host::spawn(command), 2);
     assert!(!error.contains("also an input"), "{error}");
@@ -364,7 +421,11 @@ fn properties_that_would_break_the_promise_are_refused_with_the_reason() {
         ("consumer", "enable.auto.commit = true", "acknowledged"),
         ("consumer", "enable.auto.commit = false", "acknowledged"),
         ("consumer", "auto.commit.interval.ms = 100", "acknowledged"),
-        ("properties", "\"auto.offset.reset\" = \"latest\"", "silent jump"),
+        (
+            "properties",
+            "\"auto.offset.reset\" = \"latest\"",
+            "silent jump",
+        ),
         ("producer", "acks = 1", "in-sync replicas"),
         ("producer", "enable.idempotence = false", "idempotence"),
         ("producer", "message.timeout.ms = 1000", "lost record"),
@@ -373,13 +434,21 @@ fn properties_that_would_break_the_promise_are_refused_with_the_reason() {
         ("consumer", "group.id = \"g\"", "--group"),
         ("properties", "bootstrap.servers = \"b:1\"", "--brokers"),
     ] {
-        let name = property.split(" = ").next().expect("a name").replace('"', "");
+        let name = property
+            .split(" = ")
+            .next()
+            .expect("a name")
+            .replace('"', "");
         let value = property.split(" = ").nth(1).expect("a value");
         let content = format!("{RIGHT}[kafka.{section}]\n\"{name}\" = {value}\n");
         let error = refused_file(&content, &[]);
         assert_says(
             &error,
-            &["pipeline.toml, line 8", &format!("{name} can't be set"), reason],
+            &[
+                "pipeline.toml, line 8",
+                &format!("{name} can't be set"),
+                reason,
+            ],
         );
     }
     let error = refused_file(RIGHT, &["--set", "kafka.consumer.enable.auto.commit=true"]);
@@ -389,9 +458,15 @@ fn properties_that_would_break_the_promise_are_refused_with_the_reason() {
 #[test]
 fn properties_that_librdkafka_does_not_know_or_take_are_named_with_their_line() {
     let unknown = format!("{RIGHT}[kafka.producer]\n\"linger.msec\" = 5\n");
-    assert_says(&refused_file(&unknown, &[]), &["pipeline.toml, line 8", "linger.msec"]);
+    assert_says(
+        &refused_file(&unknown, &[]),
+        &["pipeline.toml, line 8", "linger.msec"],
+    );
     let wrong = format!("{RIGHT}[kafka.consumer]\n\"session.timeout.ms\" = \"long\"\n");
-    assert_says(&refused_file(&wrong, &[]), &["pipeline.toml, line 8", "session.timeout.ms", "long"]);
+    assert_says(
+        &refused_file(&wrong, &[]),
+        &["pipeline.toml, line 8", "session.timeout.ms", "long"],
+    );
 }
 
 #[test]
@@ -440,7 +515,10 @@ fn a_pipeline_file_is_enough() {
 
     assert_eq!(texts(&read), ["from the file", "1"]);
     assert_eq!(members, ["millrace-mine-0"]);
-    assert_eq!(pipeline.client.committed("millrace-mine", &pipeline.input), [(0, 2)].into());
+    assert_eq!(
+        pipeline.client.committed("millrace-mine", &pipeline.input),
+        [(0, 2)].into()
+    );
 }
 
 #[test]
@@ -459,18 +537,30 @@ fn the_plugins_configuration_may_be_a_file() {
     stop(host);
     assert_eq!(texts(&read), ["line 1\nline 2\n"]);
 
-    let mut host = pipeline.start(&guest("puppet"), &["--plugin-config", "@/nowhere/config.txt"]);
-    assert_says(&error_of(&mut host, 2), &["--plugin-config", "/nowhere/config.txt"]);
+    let mut host = pipeline.start(
+        &guest("puppet"),
+        &["--plugin-config", "@/nowhere/config.txt"],
+    );
+    assert_says(
+        &error_of(&mut host, 2),
+        &["--plugin-config", "/nowhere/config.txt"],
+    );
 }
 
 #[test]
 fn the_brokers_may_come_from_the_environment() {
     let pipeline = Pipeline::new("environment", 1);
     let mut arguments = pipeline.arguments(&plugin("passthrough"));
-    let at = arguments.iter().position(|a| a == "--brokers").expect("it is there");
+    let at = arguments
+        .iter()
+        .position(|a| a == "--brokers")
+        .expect("it is there");
     arguments.drain(at..at + 2);
     let mut command = Host::command();
-    command.args(&arguments).arg("--check").env("MILLRACE_BROKERS", &pipeline.brokers);
+    command
+        .args(&arguments)
+        .arg("--check")
+        .env("MILLRACE_BROKERS", &pipeline.brokers);
     let mut host = Host::spawn(command);
     expect_exit(&mut host, 0);
     assert_says(&host.stdout(), &[&pipeline.brokers]);
@@ -492,7 +582,13 @@ fn check_checks_and_changes_nothing() {
     expect_exit(&mut host, 0);
     assert_says(
         &host.stdout(),
-        &["ok", "passthrough@", &pipeline.input, &pipeline.output, &pipeline.group],
+        &[
+            "ok",
+            "passthrough@",
+            &pipeline.input,
+            &pipeline.output,
+            &pipeline.group,
+        ],
     );
     assert_eq!(pipeline.count(), Ok(0));
     assert!(pipeline.committed().is_empty());
