@@ -76,6 +76,7 @@ fn an_output_keeps_of_its_source_what_it_does_not_set() {
         "key new".to_owned(),
         "key-null".to_owned(),
         "reheader name=new".to_owned(),
+        "header name=new".to_owned(),
         "timestamp 1600000000000".to_owned(),
         "partition 2".to_owned(),
         format!("topic {elsewhere}"),
@@ -86,13 +87,14 @@ fn an_output_keeps_of_its_source_what_it_does_not_set() {
             .key("key")
             .header("h", "1")
             .null_header("h")
+            .header(b"\xff", b"\xfe")
             .at(1_700_000_000_000)
             .to_partition(0)
     };
     pipeline.feed(commands.iter().map(source));
 
     let host = pipeline.start(&guest("puppet"), &[]);
-    pipeline.wait_for_committed(&[(0, 9), (1, 0), (2, 0)]);
+    pipeline.wait_for_committed(&[(0, 10), (1, 0), (2, 0)]);
     stop(host);
 
     let mut all = client.read_all(&pipeline.output);
@@ -121,18 +123,20 @@ fn an_output_keeps_of_its_source_what_it_does_not_set() {
         [(b"name".to_vec(), Some(b"new".to_vec()))]
     );
     assert_eq!(reheader.key, default.key);
+    let header = of("header name=new");
+    assert_eq!(header.headers, expected("").header("name", "new").headers);
     let timestamp = of("timestamp 1600000000000");
     assert_eq!(timestamp.timestamp.to_millis(), Some(1_600_000_000_000));
     assert_eq!(of("partition 2").partition, Some(2));
-    assert_eq!(all.len(), 9);
+    assert_eq!(all.len(), 10);
 
     let there = client.read_all(&elsewhere);
     let there: Vec<_> = there.iter().map(|r| (r.text(), r.partition)).collect();
     assert_eq!(there.len(), 2);
-    let placed = commands[8].as_str();
+    let placed = commands[9].as_str();
     assert!(there.contains(&(placed, Some(1))), "{there:?}");
     // The same key goes to the same partition of another topic of that size.
-    let plain = commands[7].as_str();
+    let plain = commands[8].as_str();
     let home = of("replace").partition;
     assert!(there.contains(&(plain, home)), "{there:?}");
 }
