@@ -30,6 +30,14 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How often the wait for the workers looks whether they were told to stop.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// What a pipeline is prepared for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    Run,
+    /// Nothing is changed.
+    Check,
+}
+
 /// A pipeline whose plugin is loaded and whose topics are there.
 pub struct Prepared {
     pub pipeline: Pipeline,
@@ -41,30 +49,31 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Checks what only the plugin's file and the cluster can tell, and makes
-    /// the output topic if that is asked for.
-    pub fn new(pipeline: Pipeline) -> Result<Self, Fatal> {
+    /// Checks what only the plugin's file and the cluster can tell. To run, it
+    /// also makes the output topic, if that is asked for.
+    pub fn new(pipeline: Pipeline, purpose: Purpose) -> Result<Self, Fatal> {
         let cluster = Arc::new(Cluster::new(&properties::client(&pipeline))?);
-        // Compiling takes its time, and so does connecting.
-        let (plugin, topics) = thread::scope(|scope| {
-            let loading = thread::Builder::new()
+        // Compiling takes its time, and so does connecting. A plugin that is
+        // refused does not wait for a cluster that can't be reached.
+        let asking = {
+            let cluster = Arc::clone(&cluster);
+            thread::spawn(move || cluster.topics(REACH))
+        };
+        let (component, instances) = thread::scope(|scope| {
+            thread::Builder::new()
                 .name("plugin".to_owned())
                 .stack_size(THREAD_STACK)
-                .spawn_scoped(scope, || load(&pipeline));
-            let topics = cluster.topics(REACH);
-            let plugin = match loading {
-                Ok(loading) => loading
-                    .join()
-                    .unwrap_or_else(|_| Err(anyhow!("loading the plugin panicked"))),
-                Err(error) => Err(error).context("no thread could be started"),
-            };
-            (plugin, topics)
-        });
-        let (component, instances) = plugin?;
+                .spawn_scoped(scope, || load(&pipeline))
+                .context("no thread could be started")?
+                .join()
+                .unwrap_or_else(|_| Err(anyhow!("loading the plugin panicked")))
+        })?;
         telemetry::plugin_loaded(&component);
-        let topics = topics?;
+        let topics = asking
+            .join()
+            .unwrap_or_else(|_| Err(anyhow!("asking the cluster panicked")))?;
         let inputs = check_inputs(&pipeline, &topics)?;
-        ensure_output(&pipeline, &cluster, &topics, &inputs)?;
+        ensure_output(&pipeline, purpose, &cluster, &topics, &inputs)?;
         Ok(Self {
             pipeline,
             component,
@@ -196,6 +205,7 @@ fn check_inputs(
 /// input has.
 fn ensure_output(
     pipeline: &Pipeline,
+    purpose: Purpose,
     cluster: &Cluster,
     topics: &BTreeMap<String, i32>,
     inputs: &[(String, i32)],
@@ -211,6 +221,9 @@ fn ensure_output(
             "the output topic is not there (--create-topics makes it with the input's number of \
              partitions)",
         ));
+    }
+    if purpose == Purpose::Check {
+        return Ok(());
     }
     let partitions = inputs.iter().map(|(_, count)| *count).max().unwrap_or(1);
     cluster.create(&[(output.clone(), partitions)])?;

@@ -20,7 +20,7 @@ use crate::config::{Origin, Pipeline, Settings};
 use crate::kafka::embedded::{EmbeddedCluster, Writer};
 use crate::pipeline::ports::{Fatal, Tap};
 use crate::record::{Payload, Record, Verdict};
-use crate::runner::Prepared;
+use crate::runner::{Prepared, Purpose};
 use crate::stop::Stop;
 use crate::telemetry::Counters;
 
@@ -53,6 +53,20 @@ pub struct DemoArguments {
 }
 
 pub fn run(arguments: &DemoArguments) -> Result<(), Failed> {
+    match show(arguments) {
+        // Whoever watched has gone, and that is no failure.
+        Err(failed) if is_broken_pipe(&failed.error) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+fn show(arguments: &DemoArguments) -> Result<(), Failed> {
     let plugin = plugin(arguments.plugin.as_deref()).map_err(Failed::before)?;
     let area = logging::quiet();
     let stop = Arc::new(Stop::default());
@@ -63,7 +77,8 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failed> {
             .create_topic(topic, PARTITIONS)
             .map_err(Failed::before)?;
     }
-    let prepared = Prepared::new(pipeline(&cluster, &plugin)?).map_err(Failed::before)?;
+    let prepared =
+        Prepared::new(pipeline(&cluster, &plugin)?, Purpose::Run).map_err(Failed::before)?;
     introduce(&cluster, &prepared, &plugin, arguments.seconds).map_err(Failed::before)?;
 
     let writer = cluster.writer().map_err(Failed::before)?;

@@ -12,7 +12,7 @@ use super::status::StatusLine;
 use super::{Failed, json, logging, signals};
 use crate::config::{ConfigError, Origin, Pipeline, Settings};
 use crate::pipeline::ports::Tap;
-use crate::runner::Prepared;
+use crate::runner::{Prepared, Purpose};
 use crate::stop::Stop;
 use crate::telemetry::Counters;
 
@@ -144,7 +144,11 @@ pub fn run(arguments: RunArguments) -> Result<(), Failed> {
     let area = logging::start(arguments.log_format);
     let stop = Arc::new(Stop::default());
     signals::listen(&stop).map_err(Failed::before)?;
-    let prepared = Prepared::new(pipeline).map_err(Failed::before)?;
+    let purpose = match arguments.check {
+        true => Purpose::Check,
+        false => Purpose::Run,
+    };
+    let prepared = Prepared::new(pipeline, purpose).map_err(Failed::before)?;
     if arguments.check {
         return checked(&prepared).map_err(Failed::before);
     }

@@ -28,12 +28,14 @@ pub fn listen(stop: &Arc<Stop>) -> Result<(), Fatal> {
         .name("signals".to_owned())
         .spawn(move || {
             runtime.block_on(async {
+                let mut signals = 0;
                 loop {
                     let name = tokio::select! {
                         _ = interrupt.recv() => "SIGINT",
                         _ = terminate.recv() => "SIGTERM",
                     };
-                    if stop.requested() {
+                    signals += 1;
+                    if signals > 1 {
                         exit_at_once(name);
                     }
                     telemetry::stopping(name);

@@ -392,7 +392,12 @@ fn unknown<'a>(
     origin: &Origin,
 ) -> ConfigError {
     let nearest = known
-        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .map(|known| {
+            // `group` is meant for input.group.
+            let last = known.rsplit('.').next().unwrap_or(known);
+            let likeness = strsim::jaro_winkler(name, known).max(strsim::jaro_winkler(name, last));
+            (likeness, known)
+        })
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0));
     ConfigError(match nearest {

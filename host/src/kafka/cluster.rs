@@ -1,17 +1,17 @@
 //! Questions to a cluster that are not a worker's: is it there, which topics
 //! does it have, make these topics.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::context::Context;
-use super::topics::{Topic, nearest};
+use super::topics::{Limits, Topic, nearest};
 use crate::pipeline::ports::Fatal;
 
 /// How long a cluster that can't be reached is waited for at the start.
@@ -59,7 +59,7 @@ impl Cluster {
             .find(|topic| topic.name() == name)
             .context("the cluster's answer leaves the topic out")?;
         match topic.error().map(RDKafkaErrorCode::from) {
-            None => Ok(Topic::Exists(count(topic))),
+            None => Ok(Topic::Exists(self.limits(name, count(topic)))),
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::InvalidTopic) => {
                 let names = self.topics(timeout)?;
                 Ok(Topic::Missing {
@@ -68,6 +68,46 @@ impl Cluster {
             }
             Some(code) => Err(anyhow!("topic {name}: {code}")),
         }
+    }
+
+    /// What the topic's settings say. They may be hidden from this user; then
+    /// the broker's answers to what is written have to tell.
+    fn limits(&self, topic: &str, partitions: i32) -> Limits {
+        let settings = self.settings(topic).unwrap_or_else(|error| {
+            tracing::debug!(
+                topic,
+                error = format!("{error:#}"),
+                "the topic's settings are not known"
+            );
+            HashMap::new()
+        });
+        let number = |name: &str| settings.get(name)?.parse::<i64>().ok();
+        let by_producer = settings
+            .get("message.timestamp.type")
+            .is_some_and(|kind| kind == "CreateTime");
+        Limits {
+            partitions,
+            batch: number("max.message.bytes").and_then(|bytes| usize::try_from(bytes).ok()),
+            timestamps: number("message.timestamp.before.max.ms")
+                .zip(number("message.timestamp.after.max.ms"))
+                .filter(|_| by_producer),
+        }
+    }
+
+    fn settings(&self, topic: &str) -> Result<HashMap<String, String>, Fatal> {
+        let admin: AdminClient<Context> = self.config.create_with_context(Context::default())?;
+        let options = AdminOptions::new().request_timeout(Some(REACH));
+        let asked = [ResourceSpecifier::Topic(topic)];
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let answer = runtime
+            .block_on(admin.describe_configs(&asked, &options))?
+            .pop()
+            .context("the cluster's answer leaves the topic out")??;
+        Ok(answer
+            .entries
+            .into_iter()
+            .filter_map(|entry| Some((entry.name, entry.value?)))
+            .collect())
     }
 
     fn metadata(

@@ -11,7 +11,7 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::RDKafkaErrorCode;
 
-use crate::pipeline::ports::{Ack, Ticket};
+use crate::pipeline::ports::{Ack, Refusal, Ticket};
 
 /// The context of every client of ours.
 #[derive(Clone, Default)]
@@ -76,8 +76,11 @@ impl ProducerContext for Context {
             result: match result {
                 Ok(_) => Ok(()),
                 Err((error, _)) => Err(match error.rdkafka_error_code() {
-                    Some(code) => code.to_string(),
-                    None => error.to_string(),
+                    Some(code @ RDKafkaErrorCode::InvalidDifferentRecord) => {
+                        Refusal::Neighbour(code.to_string())
+                    }
+                    Some(code) => Refusal::Itself(code.to_string()),
+                    None => Refusal::Itself(error.to_string()),
                 }),
             },
         };

@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
+use rdkafka::producer::BaseProducer;
+
+use super::context::Context;
 
 use crate::config::{ConfigError, Pipeline, Settings};
 
@@ -82,12 +86,15 @@ pub fn read(settings: &Settings) -> Result<crate::config::Properties, ConfigErro
     let section = |name: &str| -> Result<BTreeMap<String, String>, ConfigError> {
         let properties = settings.properties(name)?;
         for property in properties.keys() {
-            if let Some((_, why)) = REFUSED.iter().find(|(refused, _)| refused == property) {
-                return Err(ConfigError(format!(
-                    "{}: {property} can't be set: {why}",
-                    settings.place(&format!("{name}{property}"))
-                )));
-            }
+            let why = match REFUSED.iter().find(|(refused, _)| refused == property) {
+                Some((_, why)) => why,
+                None if property.starts_with("test.") => "it puts a test in the cluster's place",
+                None => continue,
+            };
+            return Err(ConfigError(format!(
+                "{}: {property} can't be set: {why}",
+                settings.place(&format!("{name}{property}"))
+            )));
         }
         Ok(properties)
     };
@@ -98,32 +105,55 @@ pub fn read(settings: &Settings) -> Result<crate::config::Properties, ConfigErro
     })
 }
 
-/// Has librdkafka check every name and value of the user's.
+/// Has librdkafka check every name and value of the user's, and how they fit
+/// together.
 pub fn check(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError> {
-    let clients = [
-        (consumer(pipeline, 0, 1), "kafka.consumer."),
-        (producer(pipeline, 0), "kafka.producer."),
-    ];
-    for (config, section) in clients {
-        let Err(error) = config.create_native_config() else {
-            continue;
-        };
-        let KafkaError::ClientConfig(_, description, name, value) = error else {
-            return Err(ConfigError(format!(
-                "librdkafka refuses its configuration: {error}"
-            )));
-        };
-        let key = [section, "kafka.properties."]
+    // Without brokers and a group, a client only looks at its configuration.
+    let alone = |mut config: ClientConfig| {
+        config.remove("bootstrap.servers");
+        config.remove("group.id");
+        config
+    };
+    let consumer = alone(consumer(pipeline, 0, 1))
+        .create_with_context::<_, BaseConsumer<_>>(Context::default());
+    refused(consumer.map(drop), "kafka.consumer.", settings)?;
+    let producer =
+        alone(producer(pipeline, 0)).create_with_context::<_, BaseProducer<_>>(Context::default());
+    refused(producer.map(drop), "kafka.producer.", settings)
+}
+
+fn refused(
+    created: Result<(), KafkaError>,
+    section: &str,
+    settings: &Settings,
+) -> Result<(), ConfigError> {
+    let set_by_user = |name: &str| {
+        [section, "kafka.properties."]
             .map(|section| format!("{section}{name}"))
             .into_iter()
             .find(|key| settings.origin(key).is_some())
-            .unwrap_or_else(|| name.clone());
-        return Err(ConfigError(format!(
-            "{}: librdkafka does not take {name} = {value:?}: {description}",
-            settings.place(&key)
-        )));
+    };
+    match created {
+        Ok(()) => Ok(()),
+        Err(KafkaError::ClientConfig(_, description, name, value)) => {
+            let key = set_by_user(&name).unwrap_or_else(|| name.clone());
+            Err(ConfigError(format!(
+                "{}: librdkafka does not take {name} = {value:?}: {description}",
+                settings.place(&key)
+            )))
+        }
+        Err(error) => {
+            // What does not fit together: librdkafka's text names the properties.
+            let text = error.to_string();
+            let named = text
+                .split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_')))
+                .find_map(set_by_user);
+            let place = named.map_or(String::new(), |key| format!("{}: ", settings.place(&key)));
+            Err(ConfigError(format!(
+                "{place}librdkafka refuses its configuration: {text}"
+            )))
+        }
     }
-    Ok(())
 }
 
 /// For questions to the cluster: how to connect, and nothing else.

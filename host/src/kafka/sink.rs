@@ -7,7 +7,7 @@ use std::ffi::CString;
 use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use rdkafka::ClientConfig;
@@ -18,7 +18,7 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaTopic};
 use super::context::Context;
 use super::doorbell::{Doorbell, ring_native};
 use super::record::Message;
-use super::topics::{Topic, Topics, illegal_name};
+use super::topics::{Limits, Topic, Topics, illegal_name};
 use crate::pipeline::ports::{Ack, Admission, Fatal, Outgoing, Sent, Sink, Ticket};
 use crate::record::{OutputHeaders, Record as _};
 
@@ -26,31 +26,53 @@ use crate::record::{OutputHeaders, Record as _};
 /// data by mistake must not fill the cluster.
 pub const MOST_TOPICS: usize = 1000;
 
-/// What Kafka's record format (v2) adds to key, value and headers at most: five
-/// variable-length numbers and the batch's own header.
-const FRAMING: usize = 128;
+/// librdkafka's default for `batch.size`, in bytes.
+const DEFAULT_BATCH: usize = 1_000_000;
+
+/// librdkafka's default for `message.max.bytes`.
+const DEFAULT_LARGEST: usize = 1_000_000;
+
+/// What Kafka's record format (v2, KIP-98) adds to the key, value and headers of
+/// a record alone in its batch, at the least: the batch's 61 bytes and seven
+/// fields of one byte.
+const LEAST_FRAMING: usize = 68;
 
 /// librdkafka's `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
 const PARTITION_UA: i32 = -1;
 
 pub struct ProducerSink {
-    // Before the producer, which must outlive its topics.
+    // Before the producers, which must outlive their topics.
     known: Vec<NativeTopic>,
     by_name: HashMap<String, usize>,
     /// The topic that the last output went to, which is mostly the next one's too.
     last: usize,
-    producer: BaseProducer<Context>,
+    /// The first one for nearly all topics; others for those that take only
+    /// smaller batches, because librdkafka's `batch.size` is a producer's.
+    producers: Vec<SizedProducer>,
+    config: ClientConfig,
     topics: Topics,
     forbidden: Arc<[String]>,
     largest: usize,
+    /// The clock's last reading: milliseconds since the epoch.
+    now: i64,
+    /// Whether a batch's size on the broker is that of its records.
+    plain: bool,
     bell: Doorbell,
 }
 
-/// A topic's handle inside its producer, and its number of partitions.
+struct SizedProducer {
+    /// librdkafka's `batch.size`.
+    batch: usize,
+    producer: BaseProducer<Context>,
+}
+
+/// A topic's handle inside its producer, and what it takes.
 struct NativeTopic {
     name: String,
     native: NonNull<RDKafkaTopic>,
-    partitions: i32,
+    /// Which of the sink's producers.
+    producer: usize,
+    limits: Limits,
 }
 
 // SAFETY: librdkafka's topic handles are thread-safe.
@@ -71,24 +93,45 @@ impl ProducerSink {
         forbidden: Arc<[String]>,
         bell: Doorbell,
     ) -> Result<Self, Fatal> {
-        let producer: BaseProducer<Context> = config
-            .create_with_context(Context::default())
-            .context("the producer could not be made")?;
-        let largest = config
-            .get("message.max.bytes")
-            .and_then(|bytes| bytes.parse().ok())
-            .context("message.max.bytes is not set")?;
-        ring_on_events(&producer, &bell);
-        Ok(Self {
+        let number = |property: &str, default| {
+            config
+                .get(property)
+                .map_or(Some(default), |value| value.parse().ok())
+                .with_context(|| format!("{property} is no number"))
+        };
+        let mut this = Self {
             known: Vec::new(),
             by_name: HashMap::new(),
             last: 0,
-            producer,
+            producers: Vec::new(),
+            largest: number("message.max.bytes", DEFAULT_LARGEST)?,
+            plain: ["compression.type", "compression.codec"]
+                .iter()
+                .all(|property| config.get(property).is_none_or(|codec| codec == "none")),
+            now: millis_since_epoch(),
+            config: config.clone(),
             topics,
             forbidden,
-            largest,
             bell,
-        })
+        };
+        let batch = number("batch.size", DEFAULT_BATCH)?;
+        this.producer_of(batch)?;
+        Ok(this)
+    }
+
+    /// The index of the producer whose batches have at most this size.
+    fn producer_of(&mut self, batch: usize) -> Result<usize, Fatal> {
+        if let Some(found) = self.producers.iter().position(|p| p.batch == batch) {
+            return Ok(found);
+        }
+        let mut config = self.config.clone();
+        config.set("batch.size", batch.to_string());
+        let producer: BaseProducer<Context> = config
+            .create_with_context(Context::default())
+            .context("the producer could not be made")?;
+        ring_on_events(&producer, &self.bell);
+        self.producers.push(SizedProducer { batch, producer });
+        Ok(self.producers.len() - 1)
     }
 
     fn find(&mut self, name: &str) -> Option<&NativeTopic> {
@@ -128,32 +171,91 @@ impl ProducerSink {
                 }
                 None => format!("topic {name} does not exist"),
             })),
-            Topic::Exists(partitions) => {
-                let native = self.native_topic(name)?;
-                self.by_name.insert(name.to_owned(), self.known.len());
-                self.known.push(NativeTopic {
-                    name: name.to_owned(),
-                    native,
-                    partitions,
-                });
+            Topic::Exists(limits) => {
+                self.know(name, limits)?;
                 Ok(Admission::Admitted)
             }
         }
     }
 
-    fn native_topic(&self, name: &str) -> Result<NonNull<RDKafkaTopic>, Fatal> {
+    /// Reads the clock, which is too dear to be read for each output.
+    fn judge_timestamp(&mut self, topic: &str, timestamp: i64) -> Admission {
+        self.now = millis_since_epoch();
+        let now = self.now;
+        match self.find(topic) {
+            Some(topic) if topic.takes(timestamp, now) => Admission::Admitted,
+            _ => Admission::Refused(format!(
+                "the output's timestamp {timestamp} is negative, or further from now than topic \
+                 {topic} takes (message.timestamp.before.max.ms, message.timestamp.after.max.ms)"
+            )),
+        }
+    }
+
+    fn know(&mut self, name: &str, limits: Limits) -> Result<(), Fatal> {
+        let usual = self.producers[0].batch;
+        let producer = match limits.batch {
+            // Powers of two, so that a thousand topics share a few producers.
+            Some(batch) if batch < usual => self.producer_of(1 << batch.max(1).ilog2())?,
+            _ => 0,
+        };
         let c_name = CString::new(name)?;
         // SAFETY: the producer and the name live; a null configuration is the
         // producer's default one; the answer is a new reference or null.
-        let topic = unsafe {
+        let native = unsafe {
             sys::rd_kafka_topic_new(
-                self.producer.client().native_ptr(),
+                self.producers[producer].producer.client().native_ptr(),
                 c_name.as_ptr(),
                 ptr::null_mut(),
             )
         };
-        NonNull::new(topic).with_context(|| format!("librdkafka has no handle for topic {name}"))
+        let native = NonNull::new(native)
+            .with_context(|| format!("librdkafka has no handle for topic {name}"))?;
+        self.by_name.insert(name.to_owned(), self.known.len());
+        self.known.push(NativeTopic {
+            name: name.to_owned(),
+            native,
+            producer,
+            limits,
+        });
+        Ok(())
     }
+}
+
+impl NativeTopic {
+    /// Why the topic would not take an output of `size` bytes, if it would not.
+    fn refuses(&self, outgoing: &Outgoing<'_>, size: usize, plain: bool) -> Option<String> {
+        let (name, limits) = (&self.name, &self.limits);
+        if let Some(partition) = outgoing.partition
+            && !(0..limits.partitions).contains(&partition)
+        {
+            return Some(format!(
+                "topic {name} has {} partitions (from 0), and the output names partition {partition}",
+                limits.partitions
+            ));
+        }
+        let size = size + LEAST_FRAMING;
+        let most = limits.batch.filter(|most| plain && size > *most)?;
+        Some(format!(
+            "the output has at least {size} bytes with its headers and framing, and topic {name} \
+             takes at most {most} (max.message.bytes)"
+        ))
+    }
+
+    /// Whether the topic takes this timestamp at this time.
+    fn takes(&self, timestamp: i64, now: i64) -> bool {
+        timestamp >= 0
+            && self.limits.timestamps.is_none_or(|(before, after)| {
+                (now.saturating_sub(before)..=now.saturating_add(after)).contains(&timestamp)
+            })
+    }
+}
+
+fn millis_since_epoch() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|since| i64::try_from(since.as_millis()).ok())
+        .unwrap_or(0)
 }
 
 /// Rings when acknowledgements wait. The producer outlives its worker's wait on
@@ -176,36 +278,29 @@ fn ring_on_events(producer: &BaseProducer<Context>, bell: &Doorbell) {
 
 impl Sink<Message> for ProducerSink {
     fn admit(&mut self, outgoing: &Outgoing<'_>, source: &Message) -> Result<Admission, Fatal> {
-        let largest = self.largest;
+        let (largest, plain, now) = (self.largest, self.plain, self.now);
         let Some(topic) = self.find(outgoing.topic) else {
-            match self.meet(outgoing.topic)? {
-                // Once more, for the partition and the size.
-                Admission::Admitted => return self.admit(outgoing, source),
-                other => return Ok(other),
-            }
+            return match self.meet(outgoing.topic)? {
+                // Once more, for what the topic takes.
+                Admission::Admitted => self.admit(outgoing, source),
+                other => Ok(other),
+            };
         };
-        if let Some(partition) = outgoing.partition
-            && !(0..topic.partitions).contains(&partition)
-        {
-            return Ok(Admission::Refused(format!(
-                "topic {} has {} partitions (from 0), and the output names partition {partition}",
-                outgoing.topic, topic.partitions
-            )));
-        }
-        if outgoing.timestamp.is_some_and(|ms| ms < 0) {
-            return Ok(Admission::Refused(format!(
-                "the output's timestamp is negative ({})",
-                outgoing.timestamp.unwrap_or_default()
-            )));
-        }
-        let size = outgoing.size(&source.headers()) + FRAMING;
+        let size = outgoing.size(&source.headers());
         if size > largest {
             return Ok(Admission::Refused(format!(
-                "the output has {size} bytes with its headers and framing, and the producer sends \
-                 at most {largest} (message.max.bytes)"
+                "the output has {size} bytes with its headers, and the producer sends at most \
+                 {largest} (message.max.bytes)"
             )));
         }
-        Ok(Admission::Admitted)
+        if let Some(why) = topic.refuses(outgoing, size, plain) {
+            return Ok(Admission::Refused(why));
+        }
+        match outgoing.timestamp.filter(|ms| !topic.takes(*ms, now)) {
+            None => Ok(Admission::Admitted),
+            // It may only be newer than the clock's last reading.
+            Some(timestamp) => Ok(self.judge_timestamp(outgoing.topic, timestamp)),
+        }
     }
 
     fn send(
@@ -220,7 +315,8 @@ impl Sink<Message> for ProducerSink {
                 outgoing.topic
             );
         };
-        let native = topic.native;
+        let (native, producer) = (topic.native, topic.producer);
+        let client = self.producers[producer].producer.client();
         let headers = native_headers(outgoing.headers, source)?;
         let raw = |bytes: Option<&[u8]>| {
             bytes.map_or((ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()))
@@ -234,7 +330,7 @@ impl Sink<Message> for ProducerSink {
         // are librdkafka's if, and only if, the call succeeds.
         let error = unsafe {
             sys::rd_kafka_producev(
-                self.producer.client().native_ptr(),
+                client.native_ptr(),
                 v::RD_KAFKA_VTYPE_RKT,
                 native.as_ptr(),
                 v::RD_KAFKA_VTYPE_PARTITION,
@@ -272,7 +368,7 @@ impl Sink<Message> for ProducerSink {
             | RDKafkaErrorCode::UnknownTopic => Ok(Sent::Refused(code.to_string())),
             code => bail!(
                 "the producer can't go on: {code} ({code:?}){}",
-                match self.producer.client().fatal_error() {
+                match client.fatal_error() {
                     Some((_, why)) => format!(": {why}"),
                     None => String::new(),
                 }
@@ -283,14 +379,17 @@ impl Sink<Message> for ProducerSink {
     fn acks(&mut self, into: &mut Vec<Ack>) -> Result<(), Fatal> {
         // One event holds the acknowledgements of one response; each poll serves
         // one event, so poll until one brings nothing.
-        loop {
-            let before = into.len();
-            self.producer.poll(Duration::ZERO);
-            self.producer.context().take_acks(into);
-            if into.len() == before {
-                return Ok(());
+        for SizedProducer { producer, .. } in &self.producers {
+            loop {
+                let before = into.len();
+                producer.poll(Duration::ZERO);
+                producer.context().take_acks(into);
+                if into.len() == before {
+                    break;
+                }
             }
         }
+        Ok(())
     }
 }
 

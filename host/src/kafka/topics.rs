@@ -20,13 +20,27 @@ const ASK: Duration = Duration::from_secs(5);
 /// How long a look-up that failed at once waits before it tries again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
+/// What a topic takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub partitions: i32,
+    /// The largest batch of records, in bytes (`max.message.bytes`), where it
+    /// is known.
+    pub batch: Option<usize>,
+    /// How many milliseconds a record's timestamp may be before and after the
+    /// broker's time (`message.timestamp.before.max.ms`, `….after.max.ms`), where
+    /// that is known and the broker does not set the timestamp itself.
+    pub timestamps: Option<(i64, i64)>,
+}
+
 /// What is known of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Topic {
-    /// It has so many partitions.
-    Exists(i32),
+    Exists(Limits),
     /// It does not exist, and this one's name is the nearest to it.
-    Missing { nearest: Option<String> },
+    Missing {
+        nearest: Option<String>,
+    },
     /// The answer is on its way.
     Asked,
 }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 
 use crate::pipeline::ports::{
-    Ack, Admission, Fatal, Fault, LaneId, OffsetStore, Outgoing, Sent, Sink, Source, SourceEvent,
-    Ticket, Transform,
+    Ack, Admission, Fatal, Fault, LaneId, OffsetStore, Outgoing, Refusal, Sent, Sink, Source,
+    SourceEvent, Ticket, Transform,
 };
 use crate::record::{
     Header, NextOffset, Output, OutputHeaders, Payload, Record, Timestamp, TopicPartition, Verdict,
@@ -322,7 +322,7 @@ impl State {
         let ticket = self.sent[self.unacknowledged.remove(at)].ticket;
         self.acks.push(Ack {
             ticket,
-            result: Err(reason.to_owned()),
+            result: Err(Refusal::Itself(reason.to_owned())),
         });
     }
 

@@ -158,8 +158,17 @@ pub enum Sent {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ack {
     pub ticket: Ticket,
-    /// `Err` says why the broker did not take it.
-    pub result: Result<(), String>,
+    pub result: Result<(), Refusal>,
+}
+
+/// Why the broker did not take an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// For what it is.
+    Itself(String),
+    /// For what went out in one batch with it. That one's own refusal comes in
+    /// the same call of [`Sink::acks`].
+    Neighbour(String),
 }
 
 /// Where outputs go.

@@ -16,10 +16,12 @@ use crate::pipeline::batch;
 use crate::pipeline::isolate;
 use crate::pipeline::lane::{Lane, Open, Work};
 use crate::pipeline::ports::{
-    Ack, Admission, Failure, Interrupted, LaneId, OffsetStore, Outgoing, Sent, Sink, Source,
-    SourceEvent, Tap, Ticket, Transform,
+    Ack, Admission, Failure, Interrupted, LaneId, OffsetStore, Outgoing, Refusal, Sent, Sink,
+    Source, SourceEvent, Tap, Ticket, Transform,
 };
-use crate::record::{NextOffset, Output, Record, Rejected, Stage, TopicPartition, Verdict};
+use crate::record::{
+    NextOffset, Output, Position, Record, Rejected, Stage, TopicPartition, Verdict,
+};
 use crate::telemetry::{self, Counters};
 
 /// What a worker is told about its pipeline.
@@ -53,6 +55,43 @@ const TO_LEAVE: Duration = Duration::from_secs(1);
 /// How often a drain looks at its deadline.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
 
+/// The record to name of those of which the broker refused an output.
+#[derive(Default)]
+struct LateRejection(Option<(bool, Rejected)>);
+
+impl LateRejection {
+    /// A culprit goes before its neighbours, and an earlier record before a later
+    /// one of its partition.
+    fn note(&mut self, position: Position, refusal: Refusal) {
+        let (neighbour, reason) = match refusal {
+            Refusal::Itself(reason) => (false, reason),
+            Refusal::Neighbour(reason) => (true, reason),
+        };
+        let better = match &self.0 {
+            None => true,
+            Some((was_neighbour, _)) if *was_neighbour != neighbour => *was_neighbour,
+            Some((_, known)) => {
+                known.position.partition == position.partition
+                    && known.position.offset > position.offset
+            }
+        };
+        if better {
+            self.0 = Some((
+                neighbour,
+                Rejected {
+                    stage: Stage::Produce,
+                    position,
+                    reason,
+                },
+            ));
+        }
+    }
+
+    fn take(&mut self) -> Option<Rejected> {
+        self.0.take().map(|(_, rejected)| rejected)
+    }
+}
+
 pub struct Worker<S: Source, K, O, T> {
     source: S,
     sink: K,
@@ -69,8 +108,7 @@ pub struct Worker<S: Source, K, O, T> {
     next_commit: Instant,
     acks: Vec<Ack>,
     idle_said: bool,
-    /// The first record of which the broker refused an output.
-    rejected: Option<Rejected>,
+    rejected: LateRejection,
     /// What this worker last added to the common lag.
     lag: i64,
 }
@@ -103,7 +141,7 @@ where
             next_commit,
             acks: Vec::new(),
             idle_said: false,
-            rejected: None,
+            rejected: LateRejection::default(),
             lag: 0,
         }
     }
@@ -295,19 +333,9 @@ where
                     lane.progress.acknowledged(ticket.sequence);
                     acknowledged += 1;
                 }
-                (Err(reason), Some(offset)) => {
+                (Err(refusal), Some(offset)) => {
                     lane.progress.refused();
-                    let position = lane.partition.at(offset);
-                    let earlier = |r: &Rejected| {
-                        r.position.partition != position.partition || r.position.offset <= offset
-                    };
-                    if !self.rejected.as_ref().is_some_and(earlier) {
-                        self.rejected = Some(Rejected {
-                            stage: Stage::Produce,
-                            position,
-                            reason,
-                        });
-                    }
+                    self.rejected.note(lane.partition.at(offset), refusal);
                 }
                 // Its record is closed, so it was answered before.
                 (Err(_), None) => {}

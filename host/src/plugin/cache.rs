@@ -65,7 +65,7 @@ impl Slot {
         }
         let whole = file.len() > HEADER
             && file.starts_with(MAGIC)
-            && file[MAGIC.len()..HEADER] == Sha256::digest(&file[HEADER..])[..];
+            && file[MAGIC.len()..HEADER] == self.checksum(&file[HEADER..]);
         if !whole {
             tracing::warn!(file = %self.path.display(), "a cached plugin is damaged; it is compiled anew");
             return None;
@@ -81,6 +81,15 @@ impl Slot {
         }
     }
 
+    /// Of the code and of whose it is: another plugin's, or one of other
+    /// settings, under this name is as wrong as a damaged one.
+    fn checksum(&self, code: &[u8]) -> [u8; CHECKSUM] {
+        let mut hasher = Sha256::new();
+        hasher.update(self.path.file_name().unwrap_or_default().as_encoded_bytes());
+        hasher.update(code);
+        hasher.finalize().into()
+    }
+
     fn try_write(&self, code: &[u8]) -> io::Result<()> {
         let temporary = self
             .path
@@ -93,7 +102,7 @@ impl Slot {
             .open(&temporary)
             .and_then(|mut file| {
                 file.write_all(MAGIC)?;
-                file.write_all(&Sha256::digest(code))?;
+                file.write_all(&self.checksum(code))?;
                 file.write_all(code)
             })
             .and_then(|()| fs::rename(&temporary, &self.path));

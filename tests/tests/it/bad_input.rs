@@ -318,7 +318,7 @@ fn an_unknown_key_is_named_with_its_line_and_the_nearest_one() {
     let error = refused_file(&format!("{RIGHT}[bach]\nlinger = \"5ms\"\n"), &[]);
     assert_says(
         &error,
-        &["pipeline.toml, line 8", "bach.linger", "batch.linger"],
+        &["pipeline.toml, line 7", "unknown section bach", "batch"],
     );
     let error = refused_file(RIGHT, &["--set", "batch.lingr=5ms"]);
     assert_says(&error, &["--set", "batch.lingr", "batch.linger"]);

@@ -151,7 +151,10 @@ fn a_folder_that_others_can_write_is_not_used() {
         mode(open);
         let (how, warnings) = cache.start(&passthrough);
         assert_eq!(how, "compiled");
-        assert!(warnings.iter().any(|w| w.contains("not cached")), "{warnings:?}");
+        assert!(
+            warnings.iter().any(|w| w.contains("not cached")),
+            "{warnings:?}"
+        );
     }
     mode(0o700);
     assert_eq!(cache.start(&passthrough).0, "from the cache");
@@ -164,5 +167,8 @@ fn without_a_cache_everything_works() {
     fs::write(&file, "in the way").expect("it can be written");
     let (how, warnings) = cache.start_with(&guest("puppet"), &file);
     assert_eq!(how, "compiled");
-    assert!(warnings.iter().any(|w| w.contains("not cached")), "{warnings:?}");
+    assert!(
+        warnings.iter().any(|w| w.contains("not cached")),
+        "{warnings:?}"
+    );
 }

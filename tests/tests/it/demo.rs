@@ -42,7 +42,15 @@ fn the_demo_runs_and_its_numbers_add_up() {
     // Every ninth one is void.
     assert_eq!(dropped, written / 9);
     // What became of an order is shown.
-    assert_says(&said, &["  in   {\"id\":", "  out  {\"id\":", "total_cents", "(dropped: void)"]);
+    assert_says(
+        &said,
+        &[
+            "  in   {\"id\":",
+            "  out  {\"id\":",
+            "total_cents",
+            "(dropped: void)",
+        ],
+    );
     // No colours where nobody sees them.
     assert!(!said.contains('\u{1b}'), "{said:?}");
 }

@@ -86,6 +86,20 @@ fn a_worker_without_a_partition_says_so_once() {
     stop(host);
 }
 
+/// The cooperative protocol first gives a newcomer nothing, until the others
+/// have given up what it gets.
+#[test]
+fn a_newcomer_that_waits_for_its_partitions_is_not_called_idle() {
+    let pipeline = pipeline("newcomer");
+    let mut first = pipeline.start(&plugin("passthrough"), QUICK_HEARTBEAT);
+    first.wait_for_log("partition assigned", SOON);
+    let mut second = pipeline.start(&plugin("passthrough"), QUICK_HEARTBEAT);
+    second.wait_for_log("partition assigned", SOON);
+    let said = stop(second);
+    stop(first);
+    assert!(!said.contains("no partition"), "{said}");
+}
+
 #[test]
 fn processes_that_join_and_leave_lose_and_double_nothing() {
     let pipeline = pipeline("join-and-leave");

@@ -36,8 +36,10 @@ fn takes_from(line: &str, name: &str) -> bool {
     code.match_indices(name).any(|(at, _)| {
         let before = code[..at].chars().next_back();
         let own_word = !before.is_some_and(|c| c.is_alphanumeric() || c == '_');
-        let after = code[at + name.len()..].trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
-        let used = code[..at].trim_end().ends_with("use") || code[..at].trim_end().ends_with("crate");
+        let after =
+            code[at + name.len()..].trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
+        let used =
+            code[..at].trim_end().ends_with("use") || code[..at].trim_end().ends_with("crate");
         own_word && (used || after.starts_with("::"))
     })
 }
@@ -53,12 +55,24 @@ fn only_in(room: &str, name: &str) {
             } else if path.starts_with(room) || *path == Path::new(room).with_extension("rs") {
                 inside += 1;
             } else {
-                outside.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+                outside.push(format!(
+                    "{}:{}: {}",
+                    path.display(),
+                    number + 1,
+                    line.trim()
+                ));
             }
         }
     }
-    assert!(inside > 0, "{name} is not in {room}/ either: is this test still right?");
-    assert!(outside.is_empty(), "{name} outside of {room}/:\n{}", outside.join("\n"));
+    assert!(
+        inside > 0,
+        "{name} is not in {room}/ either: is this test still right?"
+    );
+    assert!(
+        outside.is_empty(),
+        "{name} outside of {room}/:\n{}",
+        outside.join("\n")
+    );
 }
 
 #[test]
@@ -87,10 +101,20 @@ fn records_and_the_worker_loop_know_neither_threads_nor_files() {
 
 #[test]
 fn the_words_that_take_from_a_crate_are_found() {
-    for line in ["use rdkafka::Offset;", "let a = rdkafka::x();", "use rdkafka;", "(rdkafka_sys::y)"] {
+    for line in [
+        "use rdkafka::Offset;",
+        "let a = rdkafka::x();",
+        "use rdkafka;",
+        "(rdkafka_sys::y)",
+    ] {
         assert!(takes_from(line, "rdkafka"), "{line}");
     }
-    for line in ["// rdkafka::x", "librdkafka::x", "\"info,rdkafka=off\"", "a rdkafka"] {
+    for line in [
+        "// rdkafka::x",
+        "librdkafka::x",
+        "\"info,rdkafka=off\"",
+        "a rdkafka",
+    ] {
         assert!(!takes_from(line, "rdkafka"), "{line}");
     }
 }

@@ -1071,3 +1071,19 @@ fn a_reader_of_the_tap_that_goes_away_doubles_no_output() {
     assert!(matches!(result, Err(Failure::TapClosed)), "{result:?}");
     assert_eq!(world.values(), ["0 first", "0 second"]);
 }
+
+#[test]
+fn of_a_refused_batch_the_culprit_is_named_and_not_its_neighbours() {
+    let at = |offset| TopicPartition::new("in", 0).at(offset);
+    let itself = || Refusal::Itself("too large".to_owned());
+    let neighbour = || Refusal::Neighbour("in one batch".to_owned());
+    for order in [[5, 6, 7], [7, 6, 5], [6, 5, 7]] {
+        let mut late = LateRejection::default();
+        for offset in order {
+            late.note(at(offset), if offset == 6 { itself() } else { neighbour() });
+        }
+        let rejected = late.take().unwrap();
+        assert_eq!(rejected.position, at(6));
+        assert_eq!(rejected.reason, "too large");
+    }
+}
