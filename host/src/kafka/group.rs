@@ -155,7 +155,8 @@ impl GroupSource {
                         Err(error) => format!("what the broker holds could not be asked: {error}"),
                     };
                 Err(anyhow!(
-                    "the position of group {} in topic {}, partition {} is gone: {text}; {held}. \
+                    "the position of group {} in topic {}, partition {} is gone: offset {offset} was \
+                     asked for, and {held} ({text}). \
                      Nothing was skipped: move the group's offset to where it shall go on \
                      (kafka-consumer-groups --reset-offsets), or use another --group",
                     self.membership.group,
@@ -185,12 +186,13 @@ impl Source for GroupSource {
                 }
                 EventKind::Revoke => return Ok(Some(SourceEvent::Revoked(event.partitions()))),
                 EventKind::OffsetCommit => {
-                    if let Err(reason) = event.commit_result() {
-                        return Ok(Some(SourceEvent::CommitFailed {
+                    return Ok(Some(match event.commit_result() {
+                        Ok(()) => SourceEvent::Committed(event.positions()),
+                        Err(reason) => SourceEvent::CommitFailed {
                             partitions: event.partitions(),
                             reason,
-                        }));
-                    }
+                        },
+                    }));
                 }
                 EventKind::Error {
                     fatal: true,

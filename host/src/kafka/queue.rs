@@ -234,20 +234,28 @@ impl Event {
             RDKafkaErrorCode::NoError | RDKafkaErrorCode::NoOffset => {}
             code => return Err(code.to_string()),
         }
-        for (partition, _, code) in self.positions() {
-            if code != RDKafkaErrorCode::NoError {
-                return Err(format!("{partition}: {code}"));
-            }
+        match self
+            .elements()
+            .into_iter()
+            .find(|(.., code)| *code != RDKafkaErrorCode::NoError)
+        {
+            Some((partition, _, code)) => Err(format!("{partition}: {code}")),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// The partitions that the event is about.
     pub fn partitions(&self) -> Vec<TopicPartition> {
-        self.positions().into_iter().map(|(p, ..)| p).collect()
+        self.elements().into_iter().map(|(p, ..)| p).collect()
     }
 
-    fn positions(&self) -> Vec<(TopicPartition, NextOffset, RDKafkaErrorCode)> {
+    /// The positions that the event is about.
+    pub fn positions(&self) -> Vec<(TopicPartition, NextOffset)> {
+        let elements = self.elements().into_iter();
+        elements.map(|(p, position, _)| (p, position)).collect()
+    }
+
+    fn elements(&self) -> Vec<(TopicPartition, NextOffset, RDKafkaErrorCode)> {
         // SAFETY: a live event; the list lives as long as it, or is null.
         let list: *mut RDKafkaTopicPartitionList =
             unsafe { sys::rd_kafka_event_topic_partition_list(self.0.as_ptr()) };

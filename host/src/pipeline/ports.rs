@@ -56,6 +56,8 @@ pub enum SourceEvent {
     Revoked(Vec<TopicPartition>),
     /// These are somebody else's already: nothing may be committed.
     Lost(Vec<TopicPartition>),
+    /// An asynchronous commit succeeded.
+    Committed(Vec<(TopicPartition, NextOffset)>),
     /// An asynchronous commit did not succeed.
     CommitFailed {
         partitions: Vec<TopicPartition>,

@@ -135,6 +135,12 @@ impl Progress {
         self.committed = Some(position);
     }
 
+    /// The store has answered that it has `position`, which may not be the last
+    /// one that it was told.
+    pub fn confirmed(&mut self, position: NextOffset) {
+        self.stored = Some(position);
+    }
+
     /// The store has `position`.
     pub fn stored(&mut self, position: NextOffset) {
         self.committed = Some(position);

@@ -52,6 +52,13 @@ const FOR_THE_COMMIT: Duration = Duration::from_secs(2);
 /// What leaving the group has at the least, when the drain's time is used up.
 const TO_LEAVE: Duration = Duration::from_secs(1);
 
+/// How long a refused last commit waits before it is made again.
+const COMMIT_AGAIN: Duration = Duration::from_millis(100);
+
+/// How long a worker is without a partition before it says that it is idle:
+/// a new member first gets none, until others have given theirs up.
+const IDLE_SAID_AFTER: Duration = Duration::from_secs(10);
+
 /// How often a drain looks at its deadline.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
 
@@ -108,6 +115,8 @@ pub struct Worker<S: Source, K, O, T> {
     next_commit: Instant,
     acks: Vec<Ack>,
     idle_said: bool,
+    /// Since when the group has given it nothing.
+    idle_since: Option<Instant>,
     rejected: LateRejection,
     /// What this worker last added to the common lag.
     lag: i64,
@@ -141,6 +150,7 @@ where
             next_commit,
             acks: Vec::new(),
             idle_said: false,
+            idle_since: None,
             rejected: LateRejection::default(),
             lag: 0,
         }
@@ -205,6 +215,13 @@ where
         if Instant::now() >= self.next_commit {
             self.next_commit = Instant::now() + self.settings.commit_interval;
             self.count_lag();
+            if self
+                .idle_since
+                .is_some_and(|since| since.elapsed() >= IDLE_SAID_AFTER)
+                && !std::mem::replace(&mut self.idle_said, true)
+            {
+                telemetry::idle();
+            }
             let positions = take_committable(self.lanes.iter_mut());
             if !positions.is_empty() {
                 self.offsets.commit(&positions)?;
@@ -228,6 +245,16 @@ where
                 self.take_lanes(&partitions);
                 Ok(self.source.release(&partitions)?)
             }
+            SourceEvent::Committed(positions) => {
+                for lane in &mut self.lanes {
+                    if let Some((_, position)) =
+                        positions.iter().find(|(p, _)| *p == lane.partition)
+                    {
+                        lane.progress.confirmed(*position);
+                    }
+                }
+                Ok(())
+            }
             SourceEvent::CommitFailed { partitions, reason } => {
                 telemetry::commit_failed(&partitions, &reason);
                 for lane in &mut self.lanes {
@@ -244,9 +271,10 @@ where
     /// to an offset and stored at once, so that a crash never skips what comes
     /// meanwhile.
     fn on_assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Failure> {
-        if partitions.is_empty() && self.lanes.is_empty() && !self.idle_said {
-            self.idle_said = true;
-            telemetry::idle();
+        if partitions.is_empty() && self.lanes.is_empty() {
+            self.idle_since.get_or_insert_with(Instant::now);
+        } else {
+            self.idle_since = None;
         }
         let stored = self
             .offsets
@@ -459,12 +487,7 @@ where
     /// acknowledged, everything acknowledged is committed.
     fn finish(&mut self, deadline: Instant) -> Result<(), Failure> {
         let drained = self.drain(self.last_ack(deadline), |_| true);
-        let positions = take_unstored(self.lanes.iter_mut());
-        if !positions.is_empty() {
-            self.offsets
-                .commit_now(&positions, deadline)
-                .context("the last positions could not be committed; the records behind them will be read again")?;
-        }
+        self.commit_last(deadline)?;
         self.counters.lag_changed(-self.lag);
         self.lag = 0;
         drained?;
@@ -477,6 +500,33 @@ where
                 "{outstanding} outputs were not acknowledged within shutdown.drain; their records \
                  are not committed and will be read again"
             ))),
+        }
+    }
+
+    /// Commits what the store does not have, again and again until `deadline`: a
+    /// group that is just changing refuses commits for a moment.
+    fn commit_last(&mut self, deadline: Instant) -> Result<(), Failure> {
+        loop {
+            // What is lost meanwhile must not be committed.
+            while let Some(event) = self.source.poll()? {
+                if !matches!(event, SourceEvent::Assigned(_)) {
+                    self.on_event(event)?;
+                }
+            }
+            let positions = take_unstored(self.lanes.iter_mut());
+            if positions.is_empty() {
+                return Ok(());
+            }
+            match self.offsets.commit_now(&positions, deadline) {
+                Ok(()) => return Ok(()),
+                Err(error) if Instant::now() + COMMIT_AGAIN >= deadline => {
+                    return Err(Failure::Fatal(error.context(
+                        "the last positions could not be committed; the records behind them will \
+                         be read again",
+                    )));
+                }
+                Err(_) => self.source.wait(COMMIT_AGAIN),
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{HasSelf, Linker};
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 
 use super::bindings::TransformerPre;
 use super::bindings::millrace::plugin::log;
@@ -123,6 +124,9 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     // imports them.
     wasmtime_wasi::p2::add_to_linker_sync(&mut linker)?;
     log::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
+    // Ours in the place of WASI's: sleeping has an end.
+    linker.allow_shadowing(true);
+    monotonic_clock::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
 }
 

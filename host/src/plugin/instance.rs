@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{Store, Trap};
+use wasmtime_wasi::clocks::WasiClocksView as _;
+use wasmtime_wasi::p2::DynPollable;
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::Transformer;
 use super::bindings::millrace::plugin::{log, types as wit};
 use super::component::{Component, PluginId};
-use super::engine::ticks;
+use super::engine::{TICK, ticks};
 use super::limits::Limits;
 use super::wasi::{self, Clock, Printed};
 use crate::pipeline::ports::{Fatal, Fault, Transform};
@@ -21,12 +24,18 @@ use crate::record::{
     Header, Output, OutputHeaders, OwnedHeader, Payload, Record, Timestamp, TopicPartition, Verdict,
 };
 
+/// How far a sleep may outlast its call: until the epoch that ends the call has
+/// surely come.
+const PAST_THE_END: Duration = TICK.saturating_mul(3);
+
 /// What a store holds.
 pub struct State {
     wasi: WasiCtx,
     table: ResourceTable,
     limits: Limits,
     plugin: PluginId,
+    /// When the call that runs now has used up its time.
+    call_ends: Instant,
 }
 
 impl WasiView for State {
@@ -48,6 +57,29 @@ impl log::Host for State {
             log::Level::Warn => tracing::warn!(target: "plugin", %plugin, "{message}"),
             log::Level::Error => tracing::error!(target: "plugin", %plugin, "{message}"),
         }
+    }
+}
+
+/// Epochs interrupt a guest that computes, not one that sleeps in the host: so
+/// no sleep outlasts its call, and the guest that wakes is interrupted.
+impl monotonic_clock::Host for State {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        self.clocks().now()
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<u64> {
+        self.clocks().resolution()
+    }
+
+    fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        let now = self.clocks().now()?;
+        self.subscribe_duration(when.saturating_sub(now))
+    }
+
+    fn subscribe_duration(&mut self, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        let left = self.call_ends.saturating_duration_since(Instant::now()) + PAST_THE_END;
+        let left = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+        self.clocks().subscribe_duration(nanos.min(left))
     }
 }
 
@@ -80,6 +112,7 @@ impl Instance {
             table: ResourceTable::new(),
             limits: Limits::new(settings.memory),
             plugin: component.id.clone(),
+            call_ends: Instant::now() + settings.call,
         };
         let mut store = Store::new(component.engine.native(), state);
         store.limiter(|state| &mut state.limits);
@@ -126,6 +159,7 @@ impl Instance {
         };
         store.set_epoch_deadline(ticks(budget));
         let begun = Instant::now();
+        store.data_mut().call_ends = begun + budget;
         let headers = Headers::of(records);
         let lowered = headers.lowered();
         let messages = messages(records, &headers.counts, &lowered);

@@ -19,7 +19,7 @@ impl Random {
             Ok(seed) => seed.parse().expect("a seed is a number"),
             Err(_) => RandomState::new().hash_one(0) | 1,
         };
-        eeprintln!("MILLRACE_TEST_SEED={seed}");
+        eprintln!("MILLRACE_TEST_SEED={seed}");
         Random(seed)
     }
 
@@ -63,7 +63,7 @@ fn sigkill_at_random_moments_loses_nothing() {
     stop(host);
 
     let output = pipeline.outputs();
-    eeprintln!(
+    eprintln!(
         "{written} records written, {} in the output after {KILLS} kills",
         output.len()
     );

@@ -269,7 +269,7 @@ fn an_output_that_the_broker_refuses_names_its_record() {
     let error = error_of(&mut host, 1);
 
     let position = format!("topic {}, partition 0, offset 1", pipeline.input);
-    assert_says(&error, &["stage produce", &position, "size"]);
+    assert_says(&error, &["stage produce", &position, "max.message.bytes"]);
     pipeline.wait_for_committed(&[(0, 1)]);
     let read = pipeline.outputs();
     assert_eq!(texts(&read)[0], "before");

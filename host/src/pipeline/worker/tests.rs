@@ -990,13 +990,39 @@ fn a_stop_that_runs_out_of_time_commits_what_is_done() {
 #[test]
 fn a_stop_whose_commit_fails_says_that_records_are_read_again() {
     let world = corked(1, 1);
-    let mut worker = worker(&world);
+    let mut worker = worker_with(&world, settings(IMPATIENCE));
     steps(&mut worker, 1);
     world.state().acknowledge_all();
-    world.state().failing_commits_now = 1;
+    world.state().failing_commits_now = usize::MAX;
     let text = stop(&mut worker).unwrap_err().to_string();
     assert!(text.contains("will be read again"), "{text}");
     assert!(text.contains("the coordinator is away"), "{text}");
+}
+
+#[test]
+fn a_last_commit_that_a_changing_group_refuses_is_made_again() {
+    let world = corked(1, 1);
+    let mut worker = worker(&world);
+    steps(&mut worker, 1);
+    world.state().acknowledge_all();
+    world.state().failing_commits_now = 2;
+    stop(&mut worker).unwrap();
+    assert_eq!(world.stored(0), Some(1));
+}
+
+#[test]
+fn what_is_lost_during_the_stop_is_not_committed() {
+    let world = corked(1, 1);
+    let mut worker = worker(&world);
+    steps(&mut worker, 1);
+    world.state().acknowledge_all();
+    let before = world.stored(0);
+    world
+        .state()
+        .events
+        .push_back(SourceEvent::Lost(vec![TopicPartition::new("in", 0)]));
+    stop(&mut worker).unwrap();
+    assert_eq!(world.stored(0), before);
 }
 
 #[test]
