@@ -121,12 +121,9 @@ impl Prepared {
                 Ok(Ok(()) | Err(Failure::TapClosed)) => left -= 1,
                 Ok(Err(failure)) => {
                     left -= 1;
-                    if outcome.is_ok() {
-                        outcome = Err(match failure {
-                            Failure::Rejected(rejected) => Fatal::new(rejected),
-                            Failure::Fatal(error) => error,
-                            Failure::TapClosed => continue,
-                        });
+                    match outcome {
+                        Ok(()) => outcome = Err(failure.into()),
+                        Err(_) => telemetry::failed_too(&failure),
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}

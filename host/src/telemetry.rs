@@ -159,6 +159,11 @@ pub fn drain_failed(failure: &Failure) {
     tracing::warn!(%failure, "not everything in flight could be finished; it is read again");
 }
 
+/// The first failure ends the run; this one came behind it.
+pub fn failed_too(failure: &Failure) {
+    tracing::warn!(%failure, "another worker failed too");
+}
+
 pub fn stopping(why: &str) {
     tracing::info!(why, "stopping: finishing what is in flight");
 }

@@ -9,7 +9,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use clap::Args;
 use console::style;
 use indicatif::{HumanBytes, HumanCount};
@@ -88,7 +88,7 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
     let status = StatusLine::start(&area, prepared.component.id.to_string(), &counters);
     let begun = Instant::now();
     let outcome = thread::scope(|scope| {
-        scope.spawn(|| {
+        let feeding = scope.spawn(|| {
             // Whatever ends the orders ends the demo.
             let fed = feed(&writer, &stop, &written, arguments.seconds);
             if fed.is_ok() {
@@ -105,8 +105,12 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
         });
         let outcome = prepared.run(&stop, &counters, move || Some(tap(show.clone())));
         drop(status);
+        let fed = feeding
+            .join()
+            .unwrap_or_else(|_| Err(anyhow!("writing the orders panicked")));
         // It ends with the last tap.
-        outcome.and(show_all.join().unwrap_or(Ok(())))
+        let said = show_all.join().unwrap_or(Ok(()));
+        outcome.and(fed).and(said)
     });
     outcome.map_err(Failed::while_running)?;
     conclude(

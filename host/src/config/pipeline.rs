@@ -308,10 +308,17 @@ fn check_policy(settings: &Settings) -> Result<(), ConfigError> {
     }
 }
 
+/// The longest time that makes sense anywhere here.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
 fn positive(settings: &Settings, key: &str) -> Result<Option<Duration>, ConfigError> {
     match settings.duration(key)? {
         Some(Duration::ZERO) => Err(ConfigError(format!(
             "{}: it must be longer than nothing",
+            settings.place(key)
+        ))),
+        Some(duration) if duration > LONGEST => Err(ConfigError(format!(
+            "{}: it must be a day at most",
             settings.place(key)
         ))),
         duration => Ok(duration),

@@ -2,6 +2,7 @@
 //! does it have, make these topics.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -24,6 +25,8 @@ const EVENTS: usize = 64;
 pub struct Cluster {
     client: BaseConsumer<Context>,
     config: ClientConfig,
+    /// Made when it is first needed.
+    admin: OnceLock<AdminClient<Context>>,
     brokers: String,
 }
 
@@ -33,6 +36,7 @@ impl Cluster {
         Ok(Self {
             client: config.create_with_context(Context::default())?,
             config: config.clone(),
+            admin: OnceLock::new(),
             brokers: config
                 .get("bootstrap.servers")
                 .unwrap_or_default()
@@ -95,12 +99,11 @@ impl Cluster {
     }
 
     fn settings(&self, topic: &str) -> Result<HashMap<String, String>, Fatal> {
-        let admin: AdminClient<Context> = self.config.create_with_context(Context::default())?;
         let options = AdminOptions::new().request_timeout(Some(REACH));
         let asked = [ResourceSpecifier::Topic(topic)];
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let answer = runtime
-            .block_on(admin.describe_configs(&asked, &options))?
+            .block_on(self.admin()?.describe_configs(&asked, &options))?
             .pop()
             .context("the cluster's answer leaves the topic out")??;
         Ok(answer
@@ -108,6 +111,14 @@ impl Cluster {
             .into_iter()
             .filter_map(|entry| Some((entry.name, entry.value?)))
             .collect())
+    }
+
+    /// Serves what librdkafka has to say: log lines and errors, which would
+    /// gather otherwise.
+    pub fn drain(&self) {
+        for _ in 0..EVENTS {
+            drop(self.client.poll(Duration::ZERO));
+        }
     }
 
     fn metadata(
@@ -119,9 +130,7 @@ impl Cluster {
         self.client.fetch_metadata(topic, timeout).map_err(|error| {
             // librdkafka's own answer is only ever "timed out" or "transport
             // failure"; why stands in the events that gathered meanwhile.
-            for _ in 0..EVENTS {
-                drop(self.client.poll(Duration::ZERO));
-            }
+            self.drain();
             let why = self
                 .client
                 .context()
@@ -135,10 +144,17 @@ impl Cluster {
         })
     }
 
+    fn admin(&self) -> Result<&AdminClient<Context>, Fatal> {
+        if let Some(admin) = self.admin.get() {
+            return Ok(admin);
+        }
+        let admin = self.config.create_with_context(Context::default())?;
+        Ok(self.admin.get_or_init(|| admin))
+    }
+
     /// Makes topics that do not exist yet. One that came into being meanwhile is
     /// as good.
     pub fn create(&self, topics: &[(String, i32)]) -> Result<(), Fatal> {
-        let admin: AdminClient<Context> = self.config.create_with_context(Context::default())?;
         let new: Vec<NewTopic<'_>> = topics
             .iter()
             // -1: the broker's default.
@@ -146,7 +162,7 @@ impl Cluster {
             .collect();
         let options = AdminOptions::new().operation_timeout(Some(REACH));
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let results = runtime.block_on(admin.create_topics(&new, &options))?;
+        let results = runtime.block_on(self.admin()?.create_topics(&new, &options))?;
         for result in results {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}

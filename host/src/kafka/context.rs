@@ -79,8 +79,16 @@ impl ProducerContext for Context {
                     Some(code @ RDKafkaErrorCode::InvalidDifferentRecord) => {
                         Refusal::Neighbour(code.to_string())
                     }
-                    Some(code) => Refusal::Itself(code.to_string()),
-                    None => Refusal::Itself(error.to_string()),
+                    Some(
+                        code @ (RDKafkaErrorCode::MessageSizeTooLarge
+                        | RDKafkaErrorCode::InvalidMessageSize
+                        | RDKafkaErrorCode::InvalidRecord
+                        | RDKafkaErrorCode::InvalidTimestamp
+                        | RDKafkaErrorCode::InvalidMessage
+                        | RDKafkaErrorCode::PolicyViolation),
+                    ) => Refusal::Itself(code.to_string()),
+                    Some(code) => Refusal::Surroundings(code.to_string()),
+                    None => Refusal::Surroundings(error.to_string()),
                 }),
             },
         };

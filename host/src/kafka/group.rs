@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
-use rdkafka::consumer::{CommitMode, Consumer as _, RebalanceProtocol};
+use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext as _};
@@ -27,6 +27,10 @@ const ASK: Duration = Duration::from_secs(5);
 
 /// How long a question that failed at once waits before it is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How long a question is asked at all. A member that waits does not poll, and
+/// one that does not for `max.poll.interval.ms` (300 s) is out of its group.
+const ASKED_FOR: Duration = Duration::from_secs(150);
 
 /// What a member needs to know besides librdkafka's properties.
 pub struct Membership {
@@ -62,6 +66,8 @@ pub fn join(
         stop,
     };
     let offsets = GroupOffsets {
+        answers: Queue::of_events(&consumer)
+            .context("librdkafka has no queue for a consumer's events")?,
         consumer: Arc::clone(&consumer),
         ask: ask.clone(),
     };
@@ -76,8 +82,8 @@ pub fn join(
     Ok((source, offsets))
 }
 
-/// Questions to the cluster that are asked until they are answered, or until the
-/// run is told to stop: an outage is waited out.
+/// Questions to the cluster that are asked until they are answered or the run is
+/// told to stop: an outage is waited out, as long as the membership allows.
 #[derive(Clone)]
 struct Ask {
     consumer: Arc<Consumer>,
@@ -90,10 +96,15 @@ impl Ask {
         what: &str,
         question: impl Fn(&Consumer) -> Result<T, KafkaError>,
     ) -> Result<T, Fatal> {
+        let end = Instant::now() + ASKED_FOR;
         loop {
             match question(&self.consumer) {
                 Ok(answer) => return Ok(answer),
                 Err(_) if self.stop.requested() => return Err(Interrupted.into()),
+                Err(error) if Instant::now() >= end => {
+                    return Err(error)
+                        .with_context(|| format!("{what}, for {ASKED_FOR:?} in vain"));
+                }
                 Err(error) => {
                     telemetry::waiting(what, &error.to_string());
                     self.stop.wait(ASK_AGAIN);
@@ -134,17 +145,6 @@ impl GroupSource {
         text: &str,
     ) -> Result<(), Fatal> {
         match code {
-            // Of the surroundings: librdkafka asks again by itself.
-            RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::UnknownTopicOrPartition
-            | RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::BrokerTransportFailure
-            | RDKafkaErrorCode::AllBrokersDown
-            | RDKafkaErrorCode::Resolve => {
-                telemetry::waiting(&format!("reading {partition}"), text);
-                Ok(())
-            }
             RDKafkaErrorCode::AutoOffsetReset => {
                 let held =
                     match self
@@ -164,11 +164,24 @@ impl GroupSource {
                     partition.partition,
                 ))
             }
-            code => Err(anyhow!(
+            // Of the records.
+            RDKafkaErrorCode::BadMessage
+            | RDKafkaErrorCode::BadCompression
+            | RDKafkaErrorCode::InvalidMessage
+            | RDKafkaErrorCode::InvalidMessageSize
+            | RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::NotImplemented
+            | RDKafkaErrorCode::UnsupportedCompressionType
+            | RDKafkaErrorCode::InvalidRecord => Err(anyhow!(
                 "topic {}, partition {}, offset {offset} can't be read: {text} ({code:?})",
                 partition.topic,
                 partition.partition,
             )),
+            // Of the surroundings: librdkafka asks again by itself.
+            _ => {
+                telemetry::waiting(&format!("reading {partition}"), text);
+                Ok(())
+            }
         }
     }
 }
@@ -331,6 +344,11 @@ impl Source for GroupSource {
             telemetry::close_failed(&error.to_string());
             return;
         }
+        // Everything is drained and committed already. Also answers a rebalance
+        // that was under way, which librdkafka would wait for.
+        if let Err(error) = self.consumer.unassign() {
+            telemetry::close_failed(&error.to_string());
+        }
         while !self.consumer.closed() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -340,7 +358,6 @@ impl Source for GroupSource {
                 let _left = ManuallyDrop::new(Arc::clone(&self.consumer));
                 return;
             }
-            // Everything is drained and committed already.
             if let Some(event) = self.events.event(left.min(Duration::from_millis(100)))
                 && matches!(event.kind(), EventKind::Assign | EventKind::Revoke)
                 && let Err(error) = self.consumer.unassign()
@@ -353,6 +370,8 @@ impl Source for GroupSource {
 
 /// Positions in the consumer group.
 pub struct GroupOffsets {
+    /// The events' queue, where the source finds the answers to commits.
+    answers: Queue,
     consumer: Arc<Consumer>,
     ask: Ask,
 }
@@ -390,9 +409,9 @@ impl OffsetStore for GroupOffsets {
     }
 
     fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), Fatal> {
-        self.consumer
-            .commit(&list_of(positions)?, CommitMode::Async)
-            .context("a commit could not be sent")
+        self.answers
+            .request_commit(&list_of(positions)?)
+            .map_err(|why| anyhow!("a commit could not be sent: {why}"))
     }
 
     fn commit_now(

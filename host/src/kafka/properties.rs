@@ -46,6 +46,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("bootstrap.servers", "use --brokers (kafka.brokers)"),
     ("metadata.broker.list", "use --brokers (kafka.brokers)"),
     ("group.id", "use --group (input.group)"),
+    ("group.instance.id", "this version has no static membership"),
+    (
+        "statistics.interval.ms",
+        "this version does not read librdkafka's statistics",
+    ),
     ("linger.ms", "use --linger (batch.linger)"),
     ("queue.buffering.max.ms", "use --linger (batch.linger)"),
     ("topic.metadata.refresh.interval.ms", "use input.discover"),
@@ -58,15 +63,16 @@ const TIMEOUT: &str =
     "an output that librdkafka gives up is a lost record; an outage is waited out";
 
 /// How long librdkafka waits, once its local queue is full, before it fetches
-/// again. Its default of 1 s costs a factor of five in throughput
-/// (docs/benchmarks.md).
+/// again. Its default is 1 s, which a full queue pays at every turn
+/// (measured before this was written: a factor of five in throughput).
 const FETCH_BACKOFF_MS: &str = "2";
 
 /// How many records librdkafka reads ahead of each partition. With its default
 /// of 100,000 the queues alone take over 100 MB for small records.
 const AHEAD_MESSAGES: &str = "20000";
 
-/// How many KiB librdkafka reads ahead, all partitions of a worker together.
+/// How many KiB librdkafka reads ahead, all partitions of a worker together, as
+/// long as each has its least.
 const AHEAD_KIB: i32 = 32 * 1024;
 
 /// The least that one partition reads ahead: librdkafka asks brokers for 1 MiB
@@ -77,7 +83,7 @@ const LEAST_AHEAD_KIB: i32 = 1024;
 /// broker's own limit decides.
 const LARGEST_OUTPUT: &str = "16777216";
 
-/// Outputs on their way: at most so many KiB and records a worker.
+/// Outputs on their way: at most so many KiB and records a producer.
 const IN_FLIGHT_KIB: &str = "32768";
 const IN_FLIGHT_RECORDS: &str = "50000";
 
@@ -117,9 +123,28 @@ pub fn check(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError
     let consumer = alone(consumer(pipeline, 0, 1))
         .create_with_context::<_, BaseConsumer<_>>(Context::default());
     refused(consumer.map(drop), "kafka.consumer.", settings)?;
+    room_for_the_largest(&producer(pipeline, 0), settings)?;
     let producer =
         alone(producer(pipeline, 0)).create_with_context::<_, BaseProducer<_>>(Context::default());
     refused(producer.map(drop), "kafka.producer.", settings)
+}
+
+/// An output that is larger than the whole queue would wait for ever.
+fn room_for_the_largest(config: &ClientConfig, settings: &Settings) -> Result<(), ConfigError> {
+    let number = |name| config.get(name).and_then(|value| value.parse::<u64>().ok());
+    match (
+        number("message.max.bytes"),
+        number("queue.buffering.max.kbytes"),
+    ) {
+        (Some(largest), Some(queue)) if queue.saturating_mul(1024) < largest => {
+            Err(ConfigError(format!(
+                "{}: message.max.bytes is {largest}, and queue.buffering.max.kbytes is {queue}: an \
+                 output that fills the producer's whole queue would wait for ever",
+                settings.place("kafka.producer.message.max.bytes")
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refused(

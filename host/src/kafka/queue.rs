@@ -100,7 +100,8 @@ impl Queue {
     /// waits. Some of them may be errors.
     pub fn messages(&self, max: usize) -> Option<Fetched> {
         // SAFETY: a live queue.
-        if unsafe { sys::rd_kafka_queue_length(self.native.as_ptr()) } == 0 {
+        let max = max.min(unsafe { sys::rd_kafka_queue_length(self.native.as_ptr()) });
+        if max == 0 {
             return None;
         }
         Fetched::from_native(&self.consumer, max, |room| {
@@ -118,25 +119,32 @@ impl Queue {
         timeout: Duration,
     ) -> Result<(), String> {
         let replies = Self::of_replies(consumer).ok_or("no memory for a reply queue")?;
-        // SAFETY: client, list and queue live for the call; librdkafka copies
-        // the list; no callback is given, so the answer is an event.
-        let error = unsafe {
-            sys::rd_kafka_commit_queue(
-                consumer.client().native_ptr(),
-                positions.ptr(),
-                replies.native.as_ptr(),
-                None,
-                ptr::null_mut(),
-            )
-        };
-        if error.is_error() {
-            return Err(RDKafkaErrorCode::from(error).to_string());
-        }
+        replies.request_commit(positions)?;
         match replies.event(timeout) {
             None => Err(format!(
                 "no answer from the group's coordinator within {timeout:?}"
             )),
             Some(event) => event.commit_result(),
+        }
+    }
+
+    /// Asks the coordinator to commit. Its answer is an event in this queue
+    /// (librdkafka's own asynchronous commit tells only a callback).
+    pub fn request_commit(&self, positions: &rdkafka::TopicPartitionList) -> Result<(), String> {
+        // SAFETY: client, list and queue live for the call; librdkafka copies
+        // the list; no callback is given, so the answer is an event.
+        let error = unsafe {
+            sys::rd_kafka_commit_queue(
+                self.consumer.client().native_ptr(),
+                positions.ptr(),
+                self.native.as_ptr(),
+                None,
+                ptr::null_mut(),
+            )
+        };
+        match error.is_error() {
+            true => Err(RDKafkaErrorCode::from(error).to_string()),
+            false => Ok(()),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The producer: one a worker, polled on the worker's own thread. Idempotent,
+//! A worker's producers, polled on its own thread: one for nearly all topics, more
+//! for those that take only smaller batches. Idempotent,
 //! so that order is kept, and without a time-out of its own, so that an outage
 //! is waited out.
 
 use std::collections::HashMap;
 use std::ffi::CString;
-use std::mem::ManuallyDrop;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail};
 use rdkafka::ClientConfig;
 use rdkafka::bindings as sys;
 use rdkafka::producer::{BaseProducer, Producer as _};
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaTopic};
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaQueue, RDKafkaTopic};
 
 use super::context::Context;
 use super::doorbell::{Doorbell, ring_native};
@@ -25,6 +25,9 @@ use crate::record::{OutputHeaders, Record as _};
 /// The most different topics that one run may write to: a topic name made from
 /// data by mistake must not fill the cluster.
 pub const MOST_TOPICS: usize = 1000;
+
+/// The most events that are served at once: the worker has other things to do.
+const MOST_EVENTS: usize = 10_000;
 
 /// librdkafka's default for `batch.size`, in bytes.
 const DEFAULT_BATCH: usize = 1_000_000;
@@ -63,6 +66,8 @@ pub struct ProducerSink {
 struct SizedProducer {
     /// librdkafka's `batch.size`.
     batch: usize,
+    // Before the producer, whose queue it is.
+    queue: MainQueue,
     producer: BaseProducer<Context>,
 }
 
@@ -129,8 +134,13 @@ impl ProducerSink {
         let producer: BaseProducer<Context> = config
             .create_with_context(Context::default())
             .context("the producer could not be made")?;
-        ring_on_events(&producer, &self.bell);
-        self.producers.push(SizedProducer { batch, producer });
+        let queue =
+            MainQueue::of(&producer, &self.bell).context("librdkafka has no producer's queue")?;
+        self.producers.push(SizedProducer {
+            batch,
+            queue,
+            producer,
+        });
         Ok(self.producers.len() - 1)
     }
 
@@ -258,20 +268,46 @@ fn millis_since_epoch() -> i64 {
         .unwrap_or(0)
 }
 
-/// Rings when acknowledgements wait. The producer outlives its worker's wait on
-/// the bell, and the bell's thread outlives the producer.
-fn ring_on_events(producer: &BaseProducer<Context>, bell: &Doorbell) {
-    let opaque = bell.as_opaque();
-    // The callback lives as long as the producer, whose end librdkafka decides,
-    // so this one bell is never freed.
-    let _kept = ManuallyDrop::new(bell.clone());
-    // SAFETY: the client lives; the queue is a new reference, given back at
-    // once, which leaves the client's own queue and its callback alone.
-    unsafe {
-        let queue = sys::rd_kafka_queue_get_main(producer.client().native_ptr());
-        if !queue.is_null() {
-            sys::rd_kafka_queue_cb_event_enable(queue, Some(ring_native), opaque);
-            sys::rd_kafka_queue_destroy(queue);
+/// A producer's own queue, where acknowledgements, errors and log lines arrive.
+struct MainQueue {
+    native: NonNull<RDKafkaQueue>,
+    /// What rings lives as long as what it is given to.
+    _bell: Doorbell,
+}
+
+impl MainQueue {
+    /// Rings from now on when something arrives.
+    fn of(producer: &BaseProducer<Context>, bell: &Doorbell) -> Option<Self> {
+        // SAFETY: the client lives; the answer is a new reference or null.
+        let native = unsafe { sys::rd_kafka_queue_get_main(producer.client().native_ptr()) };
+        let native = NonNull::new(native)?;
+        // SAFETY: the bell that the opaque points into is kept beside the queue,
+        // and `drop` switches the callback off first.
+        unsafe {
+            sys::rd_kafka_queue_cb_event_enable(
+                native.as_ptr(),
+                Some(ring_native),
+                bell.as_opaque(),
+            );
+        }
+        Some(Self {
+            native,
+            _bell: bell.clone(),
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        // SAFETY: a live queue.
+        unsafe { sys::rd_kafka_queue_length(self.native.as_ptr()) == 0 }
+    }
+}
+
+impl Drop for MainQueue {
+    fn drop(&mut self) {
+        // SAFETY: a live queue, not used after this.
+        unsafe {
+            sys::rd_kafka_queue_cb_event_enable(self.native.as_ptr(), None, ptr::null_mut());
+            sys::rd_kafka_queue_destroy(self.native.as_ptr());
         }
     }
 }
@@ -363,9 +399,9 @@ impl Sink<Message> for ProducerSink {
         }
         match code {
             RDKafkaErrorCode::QueueFull => Ok(Sent::Full),
-            RDKafkaErrorCode::MessageSizeTooLarge
-            | RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::UnknownTopic => Ok(Sent::Refused(code.to_string())),
+            RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::UnknownPartition => {
+                Ok(Sent::Refused(code.to_string()))
+            }
             code => bail!(
                 "the producer can't go on: {code} ({code:?}){}",
                 match client.fatal_error() {
@@ -377,17 +413,19 @@ impl Sink<Message> for ProducerSink {
     }
 
     fn acks(&mut self, into: &mut Vec<Ack>) -> Result<(), Fatal> {
-        // One event holds the acknowledgements of one response; each poll serves
-        // one event, so poll until one brings nothing.
-        for SizedProducer { producer, .. } in &self.producers {
-            loop {
-                let before = into.len();
-                producer.poll(Duration::ZERO);
-                producer.context().take_acks(into);
-                if into.len() == before {
+        for SizedProducer {
+            queue, producer, ..
+        } in &self.producers
+        {
+            // Each poll serves one event, which holds the acknowledgements of
+            // one response, an error, or a log line.
+            for _ in 0..MOST_EVENTS {
+                if queue.is_empty() {
                     break;
                 }
+                producer.poll(Duration::ZERO);
             }
+            producer.context().take_acks(into);
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 //! one, so that no worker waits for the cluster's answer.
 
 use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -19,6 +19,12 @@ const ASK: Duration = Duration::from_secs(5);
 
 /// How long a look-up that failed at once waits before it tries again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How often a topic must be missing to be called so.
+const MISSES: u32 = 3;
+
+/// How often the cluster's client is relieved of what gathers in its queue.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// What a topic takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,24 +89,40 @@ fn answer(
     asked: &Receiver<(String, Doorbell)>,
     known: &Mutex<HashMap<String, Topic>>,
 ) {
-    while let Ok((name, bell)) = asked.recv() {
-        let topic = loop {
-            match cluster.topic(&name, ASK) {
-                Ok(topic) => break topic,
-                Err(error) => {
-                    telemetry::waiting(
-                        &format!("topic {name} is looked up"),
-                        &format!("{error:#}"),
-                    );
-                    thread::sleep(ASK_AGAIN);
-                }
-            }
+    loop {
+        cluster.drain();
+        let (name, bell) = match asked.recv_timeout(DRAIN) {
+            Ok(question) => question,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => return,
         };
+        let topic = ask(cluster, &name);
         known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(name, topic);
         bell.ring();
+    }
+}
+
+/// Asks until there is an answer, and a few times more before a topic is called
+/// missing: one that was just made is not known to every broker yet.
+fn ask(cluster: &Cluster, name: &str) -> Topic {
+    let mut misses = 0;
+    loop {
+        match cluster.topic(name, ASK) {
+            Ok(missing @ Topic::Missing { .. }) => {
+                misses += 1;
+                if misses == MISSES {
+                    return missing;
+                }
+            }
+            Ok(topic) => return topic,
+            Err(error) => {
+                telemetry::waiting(&format!("topic {name} is looked up"), &format!("{error:#}"));
+            }
+        }
+        thread::sleep(ASK_AGAIN);
     }
 }
 

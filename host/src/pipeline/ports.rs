@@ -171,6 +171,8 @@ pub enum Refusal {
     /// For what went out in one batch with it. That one's own refusal comes in
     /// the same call of [`Sink::acks`].
     Neighbour(String),
+    /// For nothing of its own: the topic, the authorisation, the producer.
+    Surroundings(String),
 }
 
 /// Where outputs go.
@@ -228,6 +230,16 @@ impl std::fmt::Display for Failure {
             Self::Rejected(rejected) => rejected.fmt(f),
             Self::Fatal(error) => write!(f, "{error:#}"),
             Self::TapClosed => f.write_str("whoever read --inspect has gone"),
+        }
+    }
+}
+
+impl From<Failure> for Fatal {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Rejected(rejected) => Self::new(rejected),
+            Failure::Fatal(error) => error,
+            Failure::TapClosed => Self::msg(failure.to_string()),
         }
     }
 }

@@ -16,8 +16,8 @@ use crate::pipeline::batch;
 use crate::pipeline::isolate;
 use crate::pipeline::lane::{Lane, Open, Work};
 use crate::pipeline::ports::{
-    Ack, Admission, Failure, Interrupted, LaneId, OffsetStore, Outgoing, Refusal, Sent, Sink,
-    Source, SourceEvent, Tap, Ticket, Transform,
+    Ack, Admission, Failure, Fatal, Interrupted, LaneId, OffsetStore, Outgoing, Refusal, Sent,
+    Sink, Source, SourceEvent, Tap, Ticket, Transform,
 };
 use crate::record::{
     NextOffset, Output, Position, Record, Rejected, Stage, TopicPartition, Verdict,
@@ -69,11 +69,7 @@ struct LateRejection(Option<(bool, Rejected)>);
 impl LateRejection {
     /// A culprit goes before its neighbours, and an earlier record before a later
     /// one of its partition.
-    fn note(&mut self, position: Position, refusal: Refusal) {
-        let (neighbour, reason) = match refusal {
-            Refusal::Itself(reason) => (false, reason),
-            Refusal::Neighbour(reason) => (true, reason),
-        };
+    fn note(&mut self, position: Position, neighbour: bool, reason: String) {
         let better = match &self.0 {
             None => true,
             Some((was_neighbour, _)) if *was_neighbour != neighbour => *was_neighbour,
@@ -118,6 +114,11 @@ pub struct Worker<S: Source, K, O, T> {
     /// Since when the group has given it nothing.
     idle_since: Option<Instant>,
     rejected: LateRejection,
+    /// Why outputs can't be written at all.
+    broken: Option<Fatal>,
+    /// Whether the sink took nothing more in this round: then nothing new is
+    /// judged, which would only lie in memory.
+    full: bool,
     /// What this worker last added to the common lag.
     lag: i64,
 }
@@ -152,6 +153,8 @@ where
             idle_said: false,
             idle_since: None,
             rejected: LateRejection::default(),
+            broken: None,
+            full: false,
             lag: 0,
         }
     }
@@ -196,9 +199,13 @@ where
         if self.collect_acks()? {
             pace = Pace::Busy;
         }
+        if let Some(error) = self.broken.take() {
+            return Err(Failure::Fatal(error));
+        }
         if let Some(rejected) = self.rejected.take() {
             return Err(Failure::Rejected(rejected));
         }
+        self.full = false;
         self.turn = self.turn.wrapping_add(1);
         for i in 0..self.lanes.len() {
             let index = (self.turn.wrapping_add(i)) % self.lanes.len();
@@ -330,11 +337,17 @@ where
         let undone: usize = lanes.iter().map(|l| l.progress.outstanding()).sum();
         telemetry::revoked(partitions, undone);
         let positions = take_unstored(lanes.iter_mut());
-        if !positions.is_empty()
+        // The coordinator may refuse for a moment while the group changes.
+        let enough = deadline.min(Instant::now() + FOR_THE_COMMIT);
+        while !positions.is_empty()
             && let Err(error) = self.offsets.commit_now(&positions, deadline)
         {
-            // Their next owner reads these records again.
-            telemetry::commit_failed(partitions, &format!("{error:#}"));
+            if Instant::now() + COMMIT_AGAIN >= enough {
+                // Their next owner reads these records again.
+                telemetry::commit_failed(partitions, &format!("{error:#}"));
+                break;
+            }
+            self.source.wait(COMMIT_AGAIN);
         }
         Ok(self.source.release(partitions)?)
     }
@@ -363,7 +376,18 @@ where
                 }
                 (Err(refusal), Some(offset)) => {
                     lane.progress.refused();
-                    self.rejected.note(lane.partition.at(offset), refusal);
+                    let position = lane.partition.at(offset);
+                    match refusal {
+                        Refusal::Itself(why) => self.rejected.note(position, false, why),
+                        Refusal::Neighbour(why) => self.rejected.note(position, true, why),
+                        Refusal::Surroundings(why) => {
+                            self.broken.get_or_insert(anyhow::anyhow!(
+                                "what came of the record at {position} could not be written, for \
+                                 no fault of its own: {why}; it is not committed and will be read \
+                                 again"
+                            ));
+                        }
+                    }
                 }
                 // Its record is closed, so it was answered before.
                 (Err(_), None) => {}
@@ -377,6 +401,13 @@ where
     /// Moves one lane on by at most one call of the plugin.
     fn serve(&mut self, index: usize) -> Result<Pace, Failure> {
         let lane = &mut self.lanes[index];
+        let judged = lane
+            .work
+            .as_ref()
+            .is_some_and(|work| !work.verdicts.is_empty());
+        if self.full && !judged {
+            return Ok(Pace::Idle);
+        }
         if lane.work.is_none() {
             match self.source.fetch(lane.id, self.settings.batch.records)? {
                 Some(records) => lane.work = Some(Work::new(records)),
@@ -452,8 +483,10 @@ where
                     Sent::Queued => {
                         lane.progress.sent(open.sequence);
                         open.sent += 1;
+                        work.open = Some(open);
                     }
                     Sent::Full => {
+                        self.full = true;
                         work.open = Some(open);
                         return Ok(pace);
                     }
@@ -487,10 +520,14 @@ where
     /// acknowledged, everything acknowledged is committed.
     fn finish(&mut self, deadline: Instant) -> Result<(), Failure> {
         let drained = self.drain(self.last_ack(deadline), |_| true);
-        self.commit_last(deadline)?;
+        let committed = self.commit_last(deadline);
         self.counters.lag_changed(-self.lag);
         self.lag = 0;
         drained?;
+        committed?;
+        if let Some(error) = self.broken.take() {
+            return Err(Failure::Fatal(error));
+        }
         if let Some(rejected) = self.rejected.take() {
             return Err(Failure::Rejected(rejected));
         }
@@ -509,8 +546,10 @@ where
         loop {
             // What is lost meanwhile must not be committed.
             while let Some(event) = self.source.poll()? {
-                if !matches!(event, SourceEvent::Assigned(_)) {
-                    self.on_event(event)?;
+                match event {
+                    // Answered, and given up with the rest.
+                    SourceEvent::Assigned(_) => self.source.start(&[])?,
+                    event => self.on_event(event)?,
                 }
             }
             let positions = take_unstored(self.lanes.iter_mut());

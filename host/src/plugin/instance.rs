@@ -50,6 +50,7 @@ impl WasiView for State {
 impl log::Host for State {
     fn log(&mut self, level: log::Level, message: String) {
         let plugin = &self.plugin;
+        let message = wasi::cut(&message);
         match level {
             log::Level::Trace => tracing::trace!(target: "plugin", %plugin, "{message}"),
             log::Level::Debug => tracing::debug!(target: "plugin", %plugin, "{message}"),

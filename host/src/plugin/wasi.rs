@@ -93,6 +93,11 @@ pub fn context(allow: &[Capability], clock: &Clock, printed: &Printed) -> WasiCt
     builder.build()
 }
 
+/// The beginning of a text that fits a log line.
+pub fn cut(text: &str) -> &str {
+    &text[..text.floor_char_boundary(LONGEST_LINE)]
+}
+
 /// What an instance printed lately, for the reason of a fault.
 #[derive(Clone)]
 pub struct Printed {

@@ -665,10 +665,10 @@ fn a_revoke_that_runs_out_of_time_commits_what_is_done() {
 #[test]
 fn a_revoke_whose_commit_fails_gives_the_partition_up() {
     let world = corked(1, 1);
-    let mut worker = worker(&world);
+    let mut worker = worker_with(&world, settings(IMPATIENCE));
     steps(&mut worker, 1);
     world.state().acknowledge_all();
-    world.state().failing_commits_now = 1;
+    world.state().failing_commits_now = usize::MAX;
     world.revoke(&[0]);
     steps(&mut worker, 2);
     world.when(&Happened::Released(vec![0]));
@@ -1101,12 +1101,15 @@ fn a_reader_of_the_tap_that_goes_away_doubles_no_output() {
 #[test]
 fn of_a_refused_batch_the_culprit_is_named_and_not_its_neighbours() {
     let at = |offset| TopicPartition::new("in", 0).at(offset);
-    let itself = || Refusal::Itself("too large".to_owned());
-    let neighbour = || Refusal::Neighbour("in one batch".to_owned());
     for order in [[5, 6, 7], [7, 6, 5], [6, 5, 7]] {
         let mut late = LateRejection::default();
         for offset in order {
-            late.note(at(offset), if offset == 6 { itself() } else { neighbour() });
+            let reason = if offset == 6 {
+                "too large"
+            } else {
+                "in one batch"
+            };
+            late.note(at(offset), offset != 6, reason.to_owned());
         }
         let rejected = late.take().unwrap();
         assert_eq!(rejected.position, at(6));
