@@ -5,7 +5,45 @@
 //! wait for more to come: while a call runs, the next batch gathers by itself,
 //! so calls grow with the load (docs/decisions/batches-do-not-wait.md).
 
+use std::time::Duration;
+
 use crate::record::Record;
+
+/// How long a call may take before calls get smaller. A worker in a call hears
+/// neither the group nor the order to stop, so this is far below
+/// `max.poll.interval.ms` (300 s) and `shutdown.drain`.
+const LONG_CALL: Duration = Duration::from_millis(500);
+
+/// How many records the first call has: a slow plugin is found out by a small one.
+const FIRST_CALL: usize = 64;
+
+/// Grows the calls while they are quick and shrinks them when they are long.
+#[derive(Debug)]
+pub struct Governor {
+    most: usize,
+}
+
+impl Default for Governor {
+    fn default() -> Self {
+        Self { most: FIRST_CALL }
+    }
+}
+
+impl Governor {
+    /// The most records of the next call.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
+    /// A call of so many records took so long.
+    pub fn took(&mut self, records: usize, time: Duration) {
+        if time > LONG_CALL {
+            self.most = (records / 2).max(1);
+        } else if time < LONG_CALL / 4 && records >= self.most {
+            self.most = self.most.saturating_mul(2);
+        }
+    }
+}
 
 /// The most that one call of the plugin is given.
 #[derive(Debug, Clone, Copy)]

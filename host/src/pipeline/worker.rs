@@ -114,6 +114,7 @@ pub struct Worker<S: Source, K, O, T> {
     /// Since when the group has given it nothing.
     idle_since: Option<Instant>,
     rejected: LateRejection,
+    governor: batch::Governor,
     /// Why outputs can't be written at all.
     broken: Option<Fatal>,
     /// Whether the sink took nothing more in this round: then nothing new is
@@ -153,6 +154,7 @@ where
             idle_said: false,
             idle_since: None,
             rejected: LateRejection::default(),
+            governor: batch::Governor::default(),
             broken: None,
             full: false,
             lag: 0,
@@ -419,8 +421,14 @@ where
         };
         if work.verdicts.is_empty() {
             let waiting = &work.records.as_ref()[work.next..];
-            let batch = &waiting[..self.settings.batch.cut(waiting)];
+            let limits = batch::Limits {
+                records: self.settings.batch.records.min(self.governor.most()),
+                ..self.settings.batch
+            };
+            let batch = &waiting[..limits.cut(waiting)];
+            let begun = Instant::now();
             let verdicts = isolate::judge(&mut self.transform, &lane.partition, batch)?;
+            self.governor.took(batch.len(), begun.elapsed());
             // Fewer than the batch has, if one of them broke the plugin.
             let judged = &batch[..verdicts.len()];
             self.counters

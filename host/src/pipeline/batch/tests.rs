@@ -74,3 +74,34 @@ proptest! {
         prop_assert_eq!(cut(count, bytes, &sizes), naive);
     }
 }
+
+#[test]
+fn calls_grow_while_they_are_quick_and_shrink_when_they_are_long() {
+    let mut governor = Governor::default();
+    assert_eq!(governor.most(), 64);
+    governor.took(64, Duration::from_millis(1));
+    governor.took(128, Duration::from_millis(1));
+    assert_eq!(governor.most(), 256);
+    // Neither quick nor long.
+    governor.took(256, Duration::from_millis(300));
+    assert_eq!(governor.most(), 256);
+    governor.took(256, Duration::from_secs(2));
+    assert_eq!(governor.most(), 128);
+}
+
+#[test]
+fn a_small_batch_says_nothing_of_a_larger_one() {
+    let mut governor = Governor::default();
+    governor.took(3, Duration::from_millis(1));
+    assert_eq!(governor.most(), 64);
+}
+
+#[test]
+fn a_plugin_of_a_second_a_record_gets_them_one_by_one() {
+    let mut governor = Governor::default();
+    while governor.most() > 1 {
+        governor.took(governor.most(), Duration::from_secs(1));
+    }
+    governor.took(1, Duration::from_secs(1));
+    assert_eq!(governor.most(), 1);
+}
