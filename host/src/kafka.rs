@@ -4,7 +4,6 @@
 
 pub mod cluster;
 mod context;
-pub mod doorbell;
 pub mod embedded;
 pub mod group;
 pub mod properties;

@@ -10,7 +10,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod doorbell;
 pub mod kafka;
+pub mod names;
 pub mod pipeline;
 pub mod plugin;
 pub mod record;

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 
 use crate::config::Pipeline;
+use crate::doorbell::Doorbell;
 use crate::kafka::cluster::{Cluster, REACH};
-use crate::kafka::doorbell::Doorbell;
 use crate::kafka::group::{self, Membership};
 use crate::kafka::properties;
 use crate::kafka::sink::ProducerSink;
-use crate::kafka::topics::{Topics, nearest};
+use crate::kafka::topics::Topics;
+use crate::names::nearest;
 use crate::pipeline::batch::Limits;
 use crate::pipeline::ports::{Failure, Fatal, Tap};
 use crate::pipeline::worker::{Settings, Worker};

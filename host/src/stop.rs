@@ -4,7 +4,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::kafka::doorbell::Doorbell;
+use crate::doorbell::Doorbell;
 
 #[derive(Default)]
 pub struct Stop {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{ConfigError, Settings, defaults};
 use crate::kafka::properties;
-use crate::kafka::topics::{illegal_name, nearest};
+use crate::names::{illegal_name, nearest};
 
 /// One pipeline, complete and free of contradictions.
 #[derive(Debug, Clone)]

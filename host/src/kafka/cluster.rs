@@ -12,7 +12,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::context::Context;
-use super::topics::{Limits, Topic, nearest};
+use super::topics::{Limits, Topic};
+use crate::names::nearest;
 use crate::pipeline::ports::Fatal;
 
 /// How long a cluster that can't be reached is waited for at the start.

@@ -13,10 +13,10 @@ use rdkafka::{ClientConfig, ClientContext as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::Context;
-use super::doorbell::Doorbell;
 use super::queue::{Consumer, EventKind, Queue, assignment_lost, cached_end};
 use super::record::{Fetched, Message};
 use crate::config::Start;
+use crate::doorbell::Doorbell;
 use crate::pipeline::ports::{Fatal, Interrupted, LaneId, OffsetStore, Source, SourceEvent};
 use crate::record::{NextOffset, Record as _, TopicPartition};
 use crate::stop::Stop;

@@ -4,20 +4,23 @@
 //!
 //! Everything unsafe of consuming stands here and in `record`.
 
-use std::ffi::{CStr, CString};
+use std::ffi::{CStr, CString, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::thread::Thread;
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::IsError as _;
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaEvent, RDKafkaQueue, RDKafkaTopicPartitionList};
+use rdkafka::types::{
+    RDKafka, RDKafkaErrorCode, RDKafkaEvent, RDKafkaQueue, RDKafkaTopicPartitionList,
+};
 
 use super::context::Context;
-use super::doorbell::{Doorbell, ring_native};
 use super::record::Fetched;
+use crate::doorbell::Doorbell;
 use crate::record::{NextOffset, TopicPartition};
 
 pub(super) type Consumer = BaseConsumer<Context>;
@@ -79,7 +82,7 @@ impl Queue {
 
     /// Rings whenever the queue stops being empty.
     pub fn ring(&mut self, bell: &Doorbell) {
-        let opaque = bell.as_opaque();
+        let opaque = opaque(bell);
         self.bell = Some(bell.clone());
         // SAFETY: the bell that the opaque points into is kept beside the queue,
         // and `drop` switches the callback off first.
@@ -147,6 +150,20 @@ impl Queue {
             false => Ok(()),
         }
     }
+}
+
+/// What librdkafka is given as the opaque of [`ring_native`].
+pub(super) fn opaque(bell: &Doorbell) -> *mut c_void {
+    bell.as_ptr().cast_mut().cast()
+}
+
+/// librdkafka's queue callback: the queue was empty and is not any more.
+pub(super) unsafe extern "C" fn ring_native(_: *mut RDKafka, opaque: *mut c_void) {
+    // SAFETY: the opaque is `opaque` of the bell that the queue
+    // keeps (`Queue::ring`), and the queue switches its callback off before it
+    // drops the bell.
+    let thread = unsafe { &*opaque.cast::<Thread>() };
+    thread.unpark();
 }
 
 impl Drop for Queue {

@@ -16,9 +16,11 @@ use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaQueue, RDKafkaTopic};
 
 use super::context::Context;
-use super::doorbell::{Doorbell, ring_native};
+use super::queue;
 use super::record::Message;
-use super::topics::{Limits, Topic, Topics, illegal_name};
+use super::topics::{Limits, Topic, Topics};
+use crate::doorbell::Doorbell;
+use crate::names::illegal_name;
 use crate::pipeline::ports::{Ack, Admission, Fatal, Outgoing, Sent, Sink, Ticket};
 use crate::record::{OutputHeaders, Record as _};
 
@@ -286,8 +288,8 @@ impl MainQueue {
         unsafe {
             sys::rd_kafka_queue_cb_event_enable(
                 native.as_ptr(),
-                Some(ring_native),
-                bell.as_opaque(),
+                Some(queue::ring_native),
+                queue::opaque(bell),
             );
         }
         Some(Self {

@@ -8,11 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use super::cluster::Cluster;
-use super::doorbell::Doorbell;
+use crate::doorbell::Doorbell;
 use crate::telemetry;
-
-/// The longest topic name (Kafka's `Topic.MAX_NAME_LENGTH`).
-const LONGEST_NAME: usize = 249;
 
 /// How long one look-up waits for the cluster before it tries again.
 const ASK: Duration = Duration::from_secs(5);
@@ -124,35 +121,4 @@ fn ask(cluster: &Cluster, name: &str) -> Topic {
         }
         thread::sleep(ASK_AGAIN);
     }
-}
-
-/// Why Kafka would not take this name for a topic, if it would not
-/// (`org.apache.kafka.common.internals.Topic.validate`).
-pub fn illegal_name(name: &str) -> Option<String> {
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty() {
-        Some("a topic's name can't be empty".to_owned())
-    } else if name == "." || name == ".." {
-        Some(format!("a topic's name can't be {name:?}"))
-    } else if name.len() > LONGEST_NAME {
-        Some(format!(
-            "a topic's name has at most {LONGEST_NAME} characters, and this one has {}",
-            name.len()
-        ))
-    } else if !name.chars().all(legal) {
-        Some(format!(
-            "{name:?} is no legal topic name: it may hold ASCII letters, digits, '.', '_' and '-'"
-        ))
-    } else {
-        None
-    }
-}
-
-/// The name of `names` that is most like `name`, if one is like it at all.
-pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .map(|other| (strsim::jaro_winkler(name, other), other))
-        .filter(|(likeness, _)| *likeness > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, other)| other)
 }

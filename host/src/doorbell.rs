@@ -1,12 +1,9 @@
 //! Wakes a worker when something arrives in one of its queues, so that an idle
 //! worker neither spins nor polls.
 
-use std::ffi::c_void;
 use std::sync::Arc;
 use std::thread::{self, Thread};
 use std::time::Duration;
-
-use rdkafka::types::RDKafka;
 
 /// Rings for one thread: the one that made it.
 #[derive(Clone)]
@@ -28,18 +25,8 @@ impl Doorbell {
         thread::park_timeout(timeout);
     }
 
-    /// What librdkafka is given as the opaque of [`ring_native`]: a pointer that
-    /// lives as long as this bell.
-    pub(super) fn as_opaque(&self) -> *mut c_void {
-        Arc::as_ptr(&self.0).cast_mut().cast()
+    /// A pointer to the bell's thread, alive as long as this bell or a clone.
+    pub fn as_ptr(&self) -> *const Thread {
+        Arc::as_ptr(&self.0)
     }
-}
-
-/// librdkafka's queue callback: the queue was empty and is not any more.
-pub(super) unsafe extern "C" fn ring_native(_: *mut RDKafka, opaque: *mut c_void) {
-    // SAFETY: the opaque is `Doorbell::as_opaque` of the bell that the queue
-    // keeps (`Queue::ring`), and the queue switches its callback off before it
-    // drops the bell.
-    let thread = unsafe { &*opaque.cast::<Thread>() };
-    thread.unpark();
 }
