@@ -6,6 +6,7 @@ pub mod batch;
 mod fakes;
 pub mod isolate;
 mod lane;
+mod late;
 pub mod ports;
 pub mod progress;
 pub mod worker;

@@ -12,12 +12,36 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::context::Context;
-use super::topics::{Limits, Topic};
 use crate::names::nearest;
 use crate::pipeline::ports::Fatal;
 
 /// How long a cluster that can't be reached is waited for at the start.
 pub const REACH: Duration = Duration::from_secs(8);
+
+/// What a topic takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub partitions: i32,
+    /// The largest batch of records, in bytes (`max.message.bytes`), where it
+    /// is known.
+    pub batch: Option<usize>,
+    /// How many milliseconds a record's timestamp may be before and after the
+    /// broker's time (`message.timestamp.before.max.ms`, `….after.max.ms`), where
+    /// that is known and the broker does not set the timestamp itself.
+    pub timestamps: Option<(i64, i64)>,
+}
+
+/// What is known of a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topic {
+    Exists(Limits),
+    /// It does not exist, and this one's name is the nearest to it.
+    Missing {
+        nearest: Option<String>,
+    },
+    /// The answer is on its way.
+    Asked,
+}
 
 /// More events than gather while a cluster can't be reached.
 const EVENTS: usize = 64;

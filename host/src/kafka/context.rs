@@ -5,13 +5,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::ConsumerContext;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::pipeline::ports::{Ack, Refusal, Ticket};
+
+/// A consumer of ours.
+pub type Consumer = BaseConsumer<Context>;
 
 /// The context of every client of ours.
 #[derive(Clone, Default)]

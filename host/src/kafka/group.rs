@@ -12,8 +12,8 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext as _};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::context::Context;
-use super::queue::{Consumer, EventKind, Queue, assignment_lost, cached_end};
+use super::context::{Consumer, Context};
+use super::queue::{EventKind, Queue, assignment_lost, cached_end};
 use super::record::{Fetched, Message};
 use crate::config::Start;
 use crate::doorbell::Doorbell;

@@ -12,18 +12,16 @@ use std::time::Duration;
 
 use rdkafka::bindings as sys;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::IsError as _;
 use rdkafka::types::{
     RDKafka, RDKafkaErrorCode, RDKafkaEvent, RDKafkaQueue, RDKafkaTopicPartitionList,
 };
 
-use super::context::Context;
+use super::context::Consumer;
 use super::record::Fetched;
 use crate::doorbell::Doorbell;
 use crate::record::{NextOffset, TopicPartition};
-
-pub(super) type Consumer = BaseConsumer<Context>;
 
 /// One of a consumer's queues.
 pub(super) struct Queue {

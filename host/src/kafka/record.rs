@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rdkafka::bindings as sys;
 use rdkafka::types::{RDKafkaErrorCode, RDKafkaHeaders, RDKafkaMessage};
 
-use super::queue::Consumer;
+use super::context::Consumer;
 use crate::record::{Header, Record, Timestamp};
 
 /// Messages of one queue, in order.

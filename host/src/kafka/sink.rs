@@ -7,18 +7,18 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use rdkafka::ClientConfig;
 use rdkafka::bindings as sys;
-use rdkafka::producer::{BaseProducer, Producer as _};
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaQueue, RDKafkaTopic};
+use rdkafka::types::RDKafkaErrorCode;
 
-use super::context::Context;
-use super::queue;
+use super::cluster::{Limits, Topic};
+use super::output_topic::OutputTopic;
 use super::record::Message;
-use super::topics::{Limits, Topic, Topics};
+use super::sized_producer::SizedProducer;
+use super::topics::Topics;
 use crate::doorbell::Doorbell;
 use crate::names::illegal_name;
 use crate::pipeline::ports::{Ack, Admission, Fatal, Outgoing, Sent, Sink, Ticket};
@@ -28,26 +28,18 @@ use crate::record::{OutputHeaders, Record as _};
 /// data by mistake must not fill the cluster.
 pub const MOST_TOPICS: usize = 1000;
 
-/// The most events that are served at once: the worker has other things to do.
-const MOST_EVENTS: usize = 10_000;
-
 /// librdkafka's default for `batch.size`, in bytes.
 const DEFAULT_BATCH: usize = 1_000_000;
 
 /// librdkafka's default for `message.max.bytes`.
 const DEFAULT_LARGEST: usize = 1_000_000;
 
-/// What Kafka's record format (v2, KIP-98) adds to the key, value and headers of
-/// a record alone in its batch, at the least: the batch's 61 bytes and seven
-/// fields of one byte.
-const LEAST_FRAMING: usize = 68;
-
 /// librdkafka's `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
 const PARTITION_UA: i32 = -1;
 
 pub struct ProducerSink {
     // Before the producers, which must outlive their topics.
-    known: Vec<NativeTopic>,
+    known: Vec<OutputTopic>,
     by_name: HashMap<String, usize>,
     /// The topic that the last output went to, which is mostly the next one's too.
     last: usize,
@@ -63,33 +55,6 @@ pub struct ProducerSink {
     /// Whether a batch's size on the broker is that of its records.
     plain: bool,
     bell: Doorbell,
-}
-
-struct SizedProducer {
-    /// librdkafka's `batch.size`.
-    batch: usize,
-    // Before the producer, whose queue it is.
-    queue: MainQueue,
-    producer: BaseProducer<Context>,
-}
-
-/// A topic's handle inside its producer, and what it takes.
-struct NativeTopic {
-    name: String,
-    native: NonNull<RDKafkaTopic>,
-    /// Which of the sink's producers.
-    producer: usize,
-    limits: Limits,
-}
-
-// SAFETY: librdkafka's topic handles are thread-safe.
-unsafe impl Send for NativeTopic {}
-
-impl Drop for NativeTopic {
-    fn drop(&mut self) {
-        // SAFETY: ours, and dropped before its producer.
-        unsafe { sys::rd_kafka_topic_destroy(self.native.as_ptr()) };
-    }
 }
 
 impl ProducerSink {
@@ -131,22 +96,12 @@ impl ProducerSink {
         if let Some(found) = self.producers.iter().position(|p| p.batch == batch) {
             return Ok(found);
         }
-        let mut config = self.config.clone();
-        config.set("batch.size", batch.to_string());
-        let producer: BaseProducer<Context> = config
-            .create_with_context(Context::default())
-            .context("the producer could not be made")?;
-        let queue =
-            MainQueue::of(&producer, &self.bell).context("librdkafka has no producer's queue")?;
-        self.producers.push(SizedProducer {
-            batch,
-            queue,
-            producer,
-        });
+        self.producers
+            .push(SizedProducer::new(&self.config, batch, &self.bell)?);
         Ok(self.producers.len() - 1)
     }
 
-    fn find(&mut self, name: &str) -> Option<&NativeTopic> {
+    fn find(&mut self, name: &str) -> Option<&OutputTopic> {
         if self
             .known
             .get(self.last)
@@ -215,7 +170,7 @@ impl ProducerSink {
         // producer's default one; the answer is a new reference or null.
         let native = unsafe {
             sys::rd_kafka_topic_new(
-                self.producers[producer].producer.client().native_ptr(),
+                self.producers[producer].native(),
                 c_name.as_ptr(),
                 ptr::null_mut(),
             )
@@ -223,7 +178,7 @@ impl ProducerSink {
         let native = NonNull::new(native)
             .with_context(|| format!("librdkafka has no handle for topic {name}"))?;
         self.by_name.insert(name.to_owned(), self.known.len());
-        self.known.push(NativeTopic {
+        self.known.push(OutputTopic {
             name: name.to_owned(),
             native,
             producer,
@@ -233,85 +188,12 @@ impl ProducerSink {
     }
 }
 
-impl NativeTopic {
-    /// Why the topic would not take an output of `size` bytes, if it would not.
-    fn refuses(&self, outgoing: &Outgoing<'_>, size: usize, plain: bool) -> Option<String> {
-        let (name, limits) = (&self.name, &self.limits);
-        if let Some(partition) = outgoing.partition
-            && !(0..limits.partitions).contains(&partition)
-        {
-            return Some(format!(
-                "topic {name} has {} partitions (from 0), and the output names partition {partition}",
-                limits.partitions
-            ));
-        }
-        let size = size + LEAST_FRAMING;
-        let most = limits.batch.filter(|most| plain && size > *most)?;
-        Some(format!(
-            "the output has at least {size} bytes with its headers and framing, and topic {name} \
-             takes at most {most} (max.message.bytes)"
-        ))
-    }
-
-    /// Whether the topic takes this timestamp at this time.
-    fn takes(&self, timestamp: i64, now: i64) -> bool {
-        timestamp >= 0
-            && self.limits.timestamps.is_none_or(|(before, after)| {
-                (now.saturating_sub(before)..=now.saturating_add(after)).contains(&timestamp)
-            })
-    }
-}
-
 fn millis_since_epoch() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .ok()
         .and_then(|since| i64::try_from(since.as_millis()).ok())
         .unwrap_or(0)
-}
-
-/// A producer's own queue, where acknowledgements, errors and log lines arrive.
-struct MainQueue {
-    native: NonNull<RDKafkaQueue>,
-    /// What rings lives as long as what it is given to.
-    _bell: Doorbell,
-}
-
-impl MainQueue {
-    /// Rings from now on when something arrives.
-    fn of(producer: &BaseProducer<Context>, bell: &Doorbell) -> Option<Self> {
-        // SAFETY: the client lives; the answer is a new reference or null.
-        let native = unsafe { sys::rd_kafka_queue_get_main(producer.client().native_ptr()) };
-        let native = NonNull::new(native)?;
-        // SAFETY: the bell that the opaque points into is kept beside the queue,
-        // and `drop` switches the callback off first.
-        unsafe {
-            sys::rd_kafka_queue_cb_event_enable(
-                native.as_ptr(),
-                Some(queue::ring_native),
-                queue::opaque(bell),
-            );
-        }
-        Some(Self {
-            native,
-            _bell: bell.clone(),
-        })
-    }
-
-    fn is_empty(&self) -> bool {
-        // SAFETY: a live queue.
-        unsafe { sys::rd_kafka_queue_length(self.native.as_ptr()) == 0 }
-    }
-}
-
-impl Drop for MainQueue {
-    fn drop(&mut self) {
-        // SAFETY: a live queue, not used after this.
-        unsafe {
-            sys::rd_kafka_queue_cb_event_enable(self.native.as_ptr(), None, ptr::null_mut());
-            sys::rd_kafka_queue_destroy(self.native.as_ptr());
-        }
-    }
 }
 
 impl Sink<Message> for ProducerSink {
@@ -354,7 +236,7 @@ impl Sink<Message> for ProducerSink {
             );
         };
         let (native, producer) = (topic.native, topic.producer);
-        let client = self.producers[producer].producer.client();
+        let producer = &self.producers[producer];
         let headers = native_headers(outgoing.headers, source)?;
         let raw = |bytes: Option<&[u8]>| {
             bytes.map_or((ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()))
@@ -368,7 +250,7 @@ impl Sink<Message> for ProducerSink {
         // are librdkafka's if, and only if, the call succeeds.
         let error = unsafe {
             sys::rd_kafka_producev(
-                client.native_ptr(),
+                producer.native(),
                 v::RD_KAFKA_VTYPE_RKT,
                 native.as_ptr(),
                 v::RD_KAFKA_VTYPE_PARTITION,
@@ -406,28 +288,16 @@ impl Sink<Message> for ProducerSink {
             }
             code => bail!(
                 "the producer can't go on: {code} ({code:?}){}",
-                match client.fatal_error() {
-                    Some((_, why)) => format!(": {why}"),
-                    None => String::new(),
-                }
+                producer
+                    .fatal_error()
+                    .map_or(String::new(), |why| format!(": {why}"))
             ),
         }
     }
 
     fn acks(&mut self, into: &mut Vec<Ack>) -> Result<(), Fatal> {
-        for SizedProducer {
-            queue, producer, ..
-        } in &self.producers
-        {
-            // Each poll serves one event, which holds the acknowledgements of
-            // one response, an error, or a log line.
-            for _ in 0..MOST_EVENTS {
-                if queue.is_empty() {
-                    break;
-                }
-                producer.poll(Duration::ZERO);
-            }
-            producer.context().take_acks(into);
+        for producer in &self.producers {
+            producer.acks(into);
         }
         Ok(())
     }

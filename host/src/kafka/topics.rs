@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Topic};
 use crate::doorbell::Doorbell;
 use crate::telemetry;
 
@@ -22,31 +22,6 @@ const MISSES: u32 = 3;
 
 /// How often the cluster's client is relieved of what gathers in its queue.
 const DRAIN: Duration = Duration::from_secs(1);
-
-/// What a topic takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    pub partitions: i32,
-    /// The largest batch of records, in bytes (`max.message.bytes`), where it
-    /// is known.
-    pub batch: Option<usize>,
-    /// How many milliseconds a record's timestamp may be before and after the
-    /// broker's time (`message.timestamp.before.max.ms`, `….after.max.ms`), where
-    /// that is known and the broker does not set the timestamp itself.
-    pub timestamps: Option<(i64, i64)>,
-}
-
-/// What is known of a topic.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Topic {
-    Exists(Limits),
-    /// It does not exist, and this one's name is the nearest to it.
-    Missing {
-        nearest: Option<String>,
-    },
-    /// The answer is on its way.
-    Asked,
-}
 
 /// The topics of one cluster, as far as somebody asked for them.
 #[derive(Clone)]

@@ -15,13 +15,12 @@ use anyhow::Context as _;
 use crate::pipeline::batch;
 use crate::pipeline::isolate;
 use crate::pipeline::lane::{Lane, Open, Work};
+use crate::pipeline::late::LateRejection;
 use crate::pipeline::ports::{
     Ack, Admission, Failure, Fatal, Interrupted, LaneId, OffsetStore, Outgoing, Refusal, Sent,
     Sink, Source, SourceEvent, Tap, Ticket, Transform,
 };
-use crate::record::{
-    NextOffset, Output, Position, Record, Rejected, Stage, TopicPartition, Verdict,
-};
+use crate::record::{NextOffset, Output, Record, Rejected, Stage, TopicPartition, Verdict};
 use crate::telemetry::{self, Counters};
 
 /// What a worker is told about its pipeline.
@@ -61,39 +60,6 @@ const IDLE_SAID_AFTER: Duration = Duration::from_secs(10);
 
 /// How often a drain looks at its deadline.
 const DRAIN_TICK: Duration = Duration::from_millis(10);
-
-/// The record to name of those of which the broker refused an output.
-#[derive(Default)]
-struct LateRejection(Option<(bool, Rejected)>);
-
-impl LateRejection {
-    /// A culprit goes before its neighbours, and an earlier record before a later
-    /// one of its partition.
-    fn note(&mut self, position: Position, neighbour: bool, reason: String) {
-        let better = match &self.0 {
-            None => true,
-            Some((was_neighbour, _)) if *was_neighbour != neighbour => *was_neighbour,
-            Some((_, known)) => {
-                known.position.partition == position.partition
-                    && known.position.offset > position.offset
-            }
-        };
-        if better {
-            self.0 = Some((
-                neighbour,
-                Rejected {
-                    stage: Stage::Produce,
-                    position,
-                    reason,
-                },
-            ));
-        }
-    }
-
-    fn take(&mut self) -> Option<Rejected> {
-        self.0.take().map(|(_, rejected)| rejected)
-    }
-}
 
 pub struct Worker<S: Source, K, O, T> {
     source: S,

@@ -1,7 +1,6 @@
 //! A plugin file, checked, compiled (or loaded from the cache) and linked: what
 //! all workers' instances are made from.
 
-use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,24 +15,10 @@ use super::bindings::millrace::plugin::log;
 use super::cache::Slot;
 use super::contract;
 use super::engine::Engine;
+use super::id::PluginId;
 use super::instance::State;
 use crate::config::Plugin;
 use crate::pipeline::ports::Fatal;
-
-/// Which code: what every message about a plugin names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PluginId {
-    /// The file's stem.
-    pub name: Arc<str>,
-    /// The SHA-256 of the file, in hexadecimal digits, as `sha256sum` prints it.
-    pub digest: Arc<str>,
-}
-
-impl fmt::Display for PluginId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}", self.name, &self.digest[..8])
-    }
-}
 
 /// Where the compiled code came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,8 +15,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::Transformer;
 use super::bindings::millrace::plugin::{log, types as wit};
-use super::component::{Component, PluginId};
+use super::component::Component;
 use super::engine::{TICK, ticks};
+use super::id::PluginId;
 use super::limits::Limits;
 use super::wasi::{self, Clock, Printed};
 use crate::pipeline::ports::{Fatal, Fault, Transform};

@@ -13,7 +13,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use wasmtime_wasi::random::Deterministic;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
 
-use super::component::PluginId;
+use super::id::PluginId;
 use crate::config::Capability;
 
 /// The seed of every plugin's random numbers.

@@ -1,0 +1,63 @@
+//! A topic that outputs go to: its handle inside its producer, and what it would
+//! not take.
+
+use std::ptr::NonNull;
+
+use rdkafka::bindings as sys;
+use rdkafka::types::RDKafkaTopic;
+
+use super::cluster::Limits;
+use crate::pipeline::ports::Outgoing;
+
+/// What Kafka's record format (v2, KIP-98) adds to the key, value and headers of
+/// a record alone in its batch, at the least: the batch's 61 bytes and seven
+/// fields of one byte.
+const LEAST_FRAMING: usize = 68;
+
+/// A topic's handle inside its producer, and what it takes.
+pub struct OutputTopic {
+    pub name: String,
+    pub native: NonNull<RDKafkaTopic>,
+    /// Which of the sink's producers.
+    pub producer: usize,
+    pub limits: Limits,
+}
+
+// SAFETY: librdkafka's topic handles are thread-safe.
+unsafe impl Send for OutputTopic {}
+
+impl Drop for OutputTopic {
+    fn drop(&mut self) {
+        // SAFETY: ours, and dropped before its producer.
+        unsafe { sys::rd_kafka_topic_destroy(self.native.as_ptr()) };
+    }
+}
+
+impl OutputTopic {
+    /// Why the topic would not take an output of `size` bytes, if it would not.
+    pub fn refuses(&self, outgoing: &Outgoing<'_>, size: usize, plain: bool) -> Option<String> {
+        let (name, limits) = (&self.name, &self.limits);
+        if let Some(partition) = outgoing.partition
+            && !(0..limits.partitions).contains(&partition)
+        {
+            return Some(format!(
+                "topic {name} has {} partitions (from 0), and the output names partition {partition}",
+                limits.partitions
+            ));
+        }
+        let size = size + LEAST_FRAMING;
+        let most = limits.batch.filter(|most| plain && size > *most)?;
+        Some(format!(
+            "the output has at least {size} bytes with its headers and framing, and topic {name} \
+             takes at most {most} (max.message.bytes)"
+        ))
+    }
+
+    /// Whether the topic takes this timestamp at this time.
+    pub fn takes(&self, timestamp: i64, now: i64) -> bool {
+        timestamp >= 0
+            && self.limits.timestamps.is_none_or(|(before, after)| {
+                (now.saturating_sub(before)..=now.saturating_add(after)).contains(&timestamp)
+            })
+    }
+}
