@@ -67,9 +67,12 @@ const TIMEOUT: &str =
 /// for most of each second.
 const FETCH_BACKOFF_MS: &str = "2";
 
-/// How many records librdkafka reads ahead of each partition. With its default
-/// of 100,000 the queues alone take over 100 MB for small records.
-const AHEAD_MESSAGES: &str = "20000";
+/// How many records librdkafka reads ahead, all partitions of a worker together,
+/// as long as each has its least. With its default of 100,000 a partition the
+/// queues alone take over 100 MB for small records; and what is read far ahead has
+/// left the processor's cache when it is used.
+const AHEAD_RECORDS: i32 = 20_000;
+const LEAST_AHEAD_RECORDS: i32 = 2_000;
 
 /// How many KiB librdkafka reads ahead, all partitions of a worker together, as
 /// long as each has its least.
@@ -198,14 +201,20 @@ pub fn client(pipeline: &Pipeline) -> ClientConfig {
 
 /// For the consumer of a worker that shares `partitions` input partitions.
 pub fn consumer(pipeline: &Pipeline, worker: usize, partitions: i32) -> ClientConfig {
-    let ahead = (AHEAD_KIB / partitions.max(1)).max(LEAST_AHEAD_KIB);
+    let each = |all: i32, least: i32| (all / partitions.max(1)).max(least).to_string();
     let mut config = client(pipeline);
     config
         .set("client.id", format!("millrace-{}-{worker}", pipeline.name))
         .set("group.id", &pipeline.input.group)
         .set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS)
-        .set("queued.min.messages", AHEAD_MESSAGES)
-        .set("queued.max.messages.kbytes", ahead.to_string())
+        .set(
+            "queued.min.messages",
+            each(AHEAD_RECORDS, LEAST_AHEAD_RECORDS),
+        )
+        .set(
+            "queued.max.messages.kbytes",
+            each(AHEAD_KIB, LEAST_AHEAD_KIB),
+        )
         .set(
             "topic.metadata.refresh.interval.ms",
             millis(pipeline.input.discover),

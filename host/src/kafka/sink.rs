@@ -1,7 +1,6 @@
 //! A worker's producers, polled on its own thread: one for nearly all topics, more
-//! for those that take only smaller batches. Idempotent,
-//! so that order is kept, and without a time-out of its own, so that an outage
-//! is waited out.
+//! for those that take only smaller batches. Idempotent, so that order is kept, and
+//! without a time-out of their own, so that an outage is waited out.
 
 use std::collections::HashMap;
 use std::ffi::CString;
