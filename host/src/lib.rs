@@ -19,3 +19,4 @@ pub mod record;
 pub mod runner;
 pub mod stop;
 pub mod telemetry;
+pub mod throttle;

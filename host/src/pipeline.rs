@@ -2,6 +2,7 @@
 //! those are behind `ports`, and the tests put fakes there.
 
 pub mod batch;
+pub mod dead_letter;
 #[cfg(test)]
 mod fakes;
 pub mod isolate;

@@ -109,10 +109,29 @@ pub trait Record {
     fn offset(&self) -> i64;
     fn timestamp(&self) -> Timestamp;
 
+    /// Where it was first read, if it is a dead letter on its way again; then
+    /// key, value, headers and timestamp are that first record's.
+    fn origin(&self) -> Option<&Origin> {
+        None
+    }
+
     /// The bytes of key and value, which is what batches are measured by.
     fn size(&self) -> usize {
         self.key().map_or(0, <[u8]>::len) + self.value().map_or(0, <[u8]>::len)
     }
+}
+
+/// What a dead letter tells of the record that it was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Where the record was first read.
+    pub position: Position,
+    /// The record's own, in milliseconds.
+    pub timestamp: Option<i64>,
+    /// How often it was rejected so far, from 1.
+    pub attempts: u32,
+    /// The size of its value in bytes, where the letter had no room for it.
+    pub value_omitted: Option<u64>,
 }
 
 /// A key or a value that goes out.
@@ -135,17 +154,25 @@ impl Payload {
     }
 }
 
-/// A header that a plugin wrote.
+/// A header that a plugin or the host wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnedHeader {
-    pub name: String,
+    /// As [`Header::name`].
+    pub name: Vec<u8>,
     pub value: Option<Vec<u8>>,
 }
 
 impl OwnedHeader {
+    pub fn new(name: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) -> Self {
+        Self {
+            name: name.into(),
+            value: Some(value.into()),
+        }
+    }
+
     pub fn borrowed(&self) -> Header<'_> {
         Header {
-            name: self.name.as_bytes(),
+            name: &self.name,
             value: self.value.as_deref(),
         }
     }
@@ -238,18 +265,42 @@ impl Verdict {
 }
 
 /// The step of a record's way at which it was rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
+    DecodeKey,
+    DecodeValue,
     Transform,
+    EncodeKey,
+    EncodeValue,
     Produce,
+}
+
+impl Stage {
+    pub const ALL: [Self; 6] = [
+        Self::DecodeKey,
+        Self::DecodeValue,
+        Self::Transform,
+        Self::EncodeKey,
+        Self::EncodeValue,
+        Self::Produce,
+    ];
+
+    /// As dead letters and logs write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DecodeKey => "decode-key",
+            Self::DecodeValue => "decode-value",
+            Self::Transform => "transform",
+            Self::EncodeKey => "encode-key",
+            Self::EncodeValue => "encode-value",
+            Self::Produce => "produce",
+        }
+    }
 }
 
 impl fmt::Display for Stage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Transform => "transform",
-            Self::Produce => "produce",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -337,7 +337,7 @@ fn owned(headers: Vec<wit::HeaderResult>) -> Vec<OwnedHeader> {
     headers
         .into_iter()
         .map(|header| OwnedHeader {
-            name: header.name,
+            name: header.name.into_bytes(),
             value: header.value,
         })
         .collect()

@@ -179,7 +179,7 @@ fn a_source_without_a_timestamp_leaves_it_to_the_sink() {
 fn replace_changes_what_it_names_and_nothing_else() {
     let world = world(1, 2);
     let headers = vec![OwnedHeader {
-        name: "h".to_owned(),
+        name: b"h".to_vec(),
         value: None,
     }];
     world.says(
