@@ -3,9 +3,11 @@
 //! that it comes from (file and line, flag, `--set`).
 
 mod defaults;
+mod errors;
 mod pipeline;
 mod settings;
 
+pub use errors::{Choice, Errors};
 pub use pipeline::{Capability, Input, Output, Pipeline, Plugin, Properties, Start};
 pub use settings::{Origin, Settings};
 

@@ -10,6 +10,7 @@ mod output_topic;
 pub mod properties;
 mod queue;
 mod record;
+pub mod rules;
 pub mod sink;
 mod sized_producer;
 pub mod topics;

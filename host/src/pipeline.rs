@@ -7,7 +7,7 @@ pub mod dead_letter;
 mod fakes;
 pub mod isolate;
 mod lane;
-mod late;
+pub mod policy;
 pub mod ports;
 pub mod progress;
 pub mod worker;

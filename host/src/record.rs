@@ -265,7 +265,7 @@ impl Verdict {
 }
 
 /// The step of a record's way at which it was rejected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
     DecodeKey,
     DecodeValue,

@@ -7,20 +7,23 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 
-use crate::config::Pipeline;
+use crate::config::{Choice, Pipeline};
 use crate::doorbell::Doorbell;
 use crate::kafka::cluster::{Cluster, REACH};
 use crate::kafka::group::{self, Membership};
 use crate::kafka::properties;
+use crate::kafka::rules::Rules;
 use crate::kafka::sink::ProducerSink;
 use crate::kafka::topics::Topics;
 use crate::names::nearest;
 use crate::pipeline::batch::Limits;
+use crate::pipeline::dead_letter::Provenance;
+use crate::pipeline::policy::Policy;
 use crate::pipeline::ports::{Failure, Fatal, Tap};
 use crate::pipeline::worker::{Settings, Worker};
-use crate::plugin::{Component, Engine, Instance, THREAD_STACK};
+use crate::plugin::{CONTRACT, Component, Engine, Instance, THREAD_STACK};
 use crate::stop::Stop;
 use crate::telemetry::{self, Counters};
 
@@ -74,7 +77,20 @@ impl Prepared {
             .join()
             .unwrap_or_else(|_| Err(anyhow!("asking the cluster panicked")))?;
         let inputs = check_inputs(&pipeline, &topics)?;
-        ensure_output(&pipeline, purpose, &cluster, &topics, &inputs)?;
+        let needed = Needed {
+            create: pipeline.output.create && purpose == Purpose::Run,
+            missing_is_fine: pipeline.output.create,
+            partitions: inputs.iter().map(|(_, count)| *count).max().unwrap_or(1),
+            cluster: &cluster,
+            topics: &topics,
+        };
+        if let Some(output) = &pipeline.output.topic {
+            needed.ensure("output", output)?;
+        }
+        if let Some(letters) = pipeline.errors.topic() {
+            needed.ensure("dead-letter", letters)?;
+            check_dead_letters(&cluster, letters, &topics)?;
+        }
         Ok(Self {
             pipeline,
             component,
@@ -97,6 +113,8 @@ impl Prepared {
         telemetry::running(&self.pipeline.name, &self.pipeline.input.group, workers);
         let shared = Arc::new(Shared {
             topics: Topics::new(Arc::clone(&self.cluster)).context("no thread could be started")?,
+            rules: Arc::new(rules(&self.pipeline)),
+            policy: policy(&self.pipeline, &self.component),
             pipeline: self.pipeline,
             inputs: self.inputs,
             stop: Arc::clone(stop),
@@ -144,7 +162,7 @@ impl Prepared {
                 }
             }
         }
-        telemetry::stopped(counters.totals());
+        telemetry::stopped(counters);
         outcome
     }
 }
@@ -171,6 +189,8 @@ struct Shared {
     pipeline: Pipeline,
     inputs: Vec<(String, i32)>,
     topics: Topics,
+    rules: Arc<Rules>,
+    policy: Policy,
     stop: Arc<Stop>,
     counters: Arc<Counters>,
 }
@@ -182,6 +202,33 @@ fn load(pipeline: &Pipeline) -> Result<(Arc<Component>, Vec<Instance>), Fatal> {
         .map(|_| Instance::new(&component))
         .collect::<Result<_, Fatal>>()?;
     Ok((component, instances))
+}
+
+/// Where outputs may go.
+fn rules(pipeline: &Pipeline) -> Rules {
+    let own = [pipeline.output.topic.as_deref(), pipeline.errors.topic()];
+    Rules {
+        inputs: pipeline.input.topics.clone(),
+        own: own.into_iter().flatten().map(str::to_owned).collect(),
+        allow: pipeline.output.allow.clone(),
+    }
+}
+
+fn policy(pipeline: &Pipeline, component: &Component) -> Policy {
+    match &pipeline.errors.policy {
+        Choice::Stop => Policy::Stop,
+        Choice::Drop => Policy::Drop,
+        Choice::DeadLetter(topic) => Policy::DeadLetter {
+            topic: topic.as_str().into(),
+            by: Provenance {
+                pipeline: pipeline.name.clone(),
+                plugin: component.id.name.to_string(),
+                digest: component.id.digest.to_string(),
+                contract: CONTRACT.to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+        },
+    }
 }
 
 fn check_inputs(
@@ -199,34 +246,55 @@ fn check_inputs(
         .collect()
 }
 
-/// The output topic is there, or made with as many partitions as the largest
-/// input has.
-fn ensure_output(
-    pipeline: &Pipeline,
-    purpose: Purpose,
+/// Topics that outputs go to: they are there, or are made with as many partitions
+/// as the largest input has.
+struct Needed<'a> {
+    create: bool,
+    missing_is_fine: bool,
+    partitions: i32,
+    cluster: &'a Cluster,
+    topics: &'a BTreeMap<String, i32>,
+}
+
+impl Needed<'_> {
+    fn ensure(&self, role: &str, topic: &str) -> Result<(), Fatal> {
+        if self.topics.contains_key(topic) {
+            return Ok(());
+        }
+        if !self.missing_is_fine {
+            return Err(missing(role, topic, self.topics).context(format!(
+                "the {role} topic is not there (--create-topics makes it with the input's number \
+                 of partitions)"
+            )));
+        }
+        if self.create {
+            self.cluster.create(topic, self.partitions)?;
+            telemetry::topic_created(topic, self.partitions);
+        }
+        Ok(())
+    }
+}
+
+/// A dead letter must stay where it is until somebody looks at it.
+fn check_dead_letters(
     cluster: &Cluster,
+    topic: &str,
     topics: &BTreeMap<String, i32>,
-    inputs: &[(String, i32)],
 ) -> Result<(), Fatal> {
-    let Some(output) = &pipeline.output.topic else {
-        return Ok(());
-    };
-    if topics.contains_key(output) {
+    if !topics.contains_key(topic) {
         return Ok(());
     }
-    if !pipeline.output.create {
-        return Err(missing("output", output, topics).context(
-            "the output topic is not there (--create-topics makes it with the input's number of \
-             partitions)",
-        ));
+    match cluster.is_compacted(topic) {
+        Some(false) => Ok(()),
+        Some(true) => bail!(
+            "the dead-letter topic {topic} is compacted (cleanup.policy): it would keep one dead \
+             letter a key and take none without a key. Use a topic with cleanup.policy=delete"
+        ),
+        None => {
+            telemetry::dead_letters_unchecked(topic);
+            Ok(())
+        }
     }
-    if purpose == Purpose::Check {
-        return Ok(());
-    }
-    let partitions = inputs.iter().map(|(_, count)| *count).max().unwrap_or(1);
-    cluster.create(&[(output.clone(), partitions)])?;
-    telemetry::topic_created(output, partitions);
-    Ok(())
 }
 
 fn missing(role: &str, name: &str, topics: &BTreeMap<String, i32>) -> Fatal {
@@ -251,7 +319,7 @@ fn work(
     let sink = ProducerSink::new(
         &properties::producer(pipeline, number),
         shared.topics.clone(),
-        pipeline.input.topics.clone().into(),
+        Arc::clone(&shared.rules),
         bell.clone(),
     )?;
     let partitions = shared.inputs.iter().map(|(_, count)| *count).sum();
@@ -274,6 +342,9 @@ fn work(
         commit_interval: pipeline.commit_interval,
         drain: pipeline.drain,
         default_topic: pipeline.output.topic.as_deref().map(Arc::from),
+        redirect: None,
+        policy: shared.policy.clone(),
+        breaker: pipeline.errors.breaker,
     };
     Worker::new(
         (source, sink, offsets, instance),

@@ -4,12 +4,16 @@
 //! Levels: ERROR, data is lost or a person is needed; WARN, something is wrong
 //! and no data is lost; INFO, what an operator wants in a normal day's log.
 
+mod failures;
+
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
 
-use crate::pipeline::ports::Failure;
+pub use self::failures::{Failures, Group};
+use crate::pipeline::ports::{Failure, Fault};
 use crate::plugin::component::{Component, Loaded};
-use crate::record::{NextOffset, TopicPartition};
+use crate::record::{NextOffset, Position, Rejected, TopicPartition};
 
 /// Totals since the start, of all workers together.
 #[derive(Debug, Default)]
@@ -19,6 +23,11 @@ pub struct Counters {
     records_out: AtomicU64,
     acknowledged: AtomicU64,
     lag: AtomicI64,
+    /// How often a partition waited for what is around it.
+    waits: AtomicU64,
+    /// How often the plugin trapped, was interrupted or went over a limit.
+    faults: AtomicU64,
+    failures: Failures,
 }
 
 /// The counters at one moment.
@@ -30,8 +39,16 @@ pub struct Totals {
     pub bytes_in: u64,
     /// Outputs that were handed to the producer.
     pub records_out: u64,
-    /// Outputs that the broker acknowledged.
+    /// Outputs that the broker acknowledged, dead letters included.
     pub acknowledged: u64,
+    /// Rejected records whose dead letters were handed to the producer.
+    pub dead_letters: u64,
+    /// Rejected records that were dropped.
+    pub dropped: u64,
+    /// How often a partition waited for what is around it.
+    pub waits: u64,
+    /// How often the plugin trapped, was interrupted or went over a limit.
+    pub faults: u64,
     /// Records that wait in the assigned partitions.
     pub lag: u64,
 }
@@ -55,8 +72,50 @@ impl Counters {
         self.lag.fetch_add(by, Ordering::Relaxed);
     }
 
+    /// A rejected record goes to its dead letter, or is dropped.
+    pub fn rejected(&self, rejected: &Rejected, letter: bool) {
+        self.failures.add(rejected, letter);
+    }
+
+    /// A partition waits for what is around it, and for so long before it tries
+    /// again.
+    pub fn waits(&self, position: &Position, why: &str, long: Duration) {
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        tracing::warn!(
+            partition = %position.partition,
+            offset = position.offset,
+            why,
+            again_in = ?long,
+            "the partition waits: what comes of this record can't be written now, for no fault of \
+             its own"
+        );
+    }
+
+    /// The plugin broke in a call of so many records.
+    pub fn plugin_broke(&self, first: &Position, records: usize, fault: &Fault) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
+        let fault = fault.to_string();
+        tracing::debug!(
+            partition = %first.partition,
+            offset = first.offset,
+            records,
+            fault = fault.lines().next(),
+            "the plugin broke; a fresh instance looks for the record that does it"
+        );
+    }
+
+    /// The records that failed, by stage and reason.
+    pub fn failures(&self) -> Vec<Group> {
+        self.failures.groups()
+    }
+
     pub fn totals(&self) -> Totals {
+        let (dead_letters, dropped) = self.failures.totals();
         Totals {
+            dead_letters,
+            dropped,
+            waits: self.waits.load(Ordering::Relaxed),
+            faults: self.faults.load(Ordering::Relaxed),
             records_in: self.records_in.load(Ordering::Relaxed),
             bytes_in: self.bytes_in.load(Ordering::Relaxed),
             records_out: self.records_out.load(Ordering::Relaxed),
@@ -84,6 +143,14 @@ pub fn running(pipeline: &str, group: &str, workers: usize) {
 
 pub fn topic_created(topic: &str, partitions: i32) {
     tracing::info!(topic, partitions, "topic created");
+}
+
+pub fn dead_letters_unchecked(topic: &str) {
+    tracing::warn!(
+        topic,
+        "the dead-letter topic's settings are hidden from this user: if it is compacted, dead \
+         letters disappear"
+    );
 }
 
 pub fn assigned(partition: &TopicPartition, start: NextOffset, stored: bool) {
@@ -159,6 +226,23 @@ pub fn drain_failed(failure: &Failure) {
     tracing::warn!(%failure, "not everything in flight could be finished; it is read again");
 }
 
+/// An output was refused when it was on its way.
+pub fn goes_back(partition: &TopicPartition, position: NextOffset) {
+    tracing::warn!(
+        %partition,
+        offset = position.0,
+        "the broker refused an output that was on its way: the partition is read again from here"
+    );
+}
+
+pub fn left_undone(partition: &TopicPartition, position: NextOffset) {
+    tracing::warn!(
+        %partition,
+        offset = position.0,
+        "the broker refused an output just before the end: the next run reads on from here"
+    );
+}
+
 /// The first failure ends the run; this one came behind it.
 pub fn failed_too(failure: &Failure) {
     tracing::warn!(%failure, "another worker failed too");
@@ -168,11 +252,29 @@ pub fn stopping(why: &str) {
     tracing::info!(why, "stopping: finishing what is in flight");
 }
 
-pub fn stopped(totals: Totals) {
+/// How many reasons the end's summary names.
+const REASONS_TOLD: usize = 10;
+
+pub fn stopped(counters: &Counters) {
+    let groups = counters.failures();
+    for Group {
+        stage,
+        reason,
+        count,
+    } in groups.iter().take(REASONS_TOLD)
+    {
+        tracing::info!(count, %stage, reason, "records rejected");
+    }
+    let totals = counters.totals();
     tracing::info!(
         records_in = totals.records_in,
         records_out = totals.records_out,
         acknowledged = totals.acknowledged,
+        dead_letters = totals.dead_letters,
+        dropped = totals.dropped,
+        faults = totals.faults,
+        waits = totals.waits,
+        reasons = groups.len(),
         "stopped"
     );
 }

@@ -18,7 +18,7 @@ use super::status::StatusLine;
 use super::{Failed, logging, signals};
 use crate::config::{Origin, Pipeline, Settings};
 use crate::kafka::embedded::{EmbeddedCluster, Writer};
-use crate::pipeline::ports::{Fatal, Tap};
+use crate::pipeline::ports::{Fatal, Outcome, Tap};
 use crate::record::{Payload, Record, Verdict};
 use crate::runner::{Prepared, Purpose};
 use crate::stop::Stop;
@@ -26,15 +26,20 @@ use crate::telemetry::Counters;
 
 const INPUT: &str = "orders";
 const OUTPUT: &str = "orders-clean";
+const DEAD: &str = "orders-dead";
 const PARTITIONS: i32 = 4;
 
 /// Orders a second: a steady stream that the embedded broker keeps up with.
 const RATE: u64 = 5_000;
 
+/// One order of so many is broken.
+const BROKEN: u64 = 1000;
+
 /// How many orders are shown with what became of them: so many that went out,
-/// and so many that did not.
+/// were dropped, and failed.
 const SHOWN_OUT: usize = 4;
 const SHOWN_DROPPED: usize = 2;
+const SHOWN_REJECTED: usize = 1;
 
 /// The longest wait for what is still on its way when the orders end.
 const CATCH_UP: Duration = Duration::from_secs(20);
@@ -72,7 +77,7 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
     let stop = Arc::new(Stop::default());
     signals::listen(&stop).map_err(Failed::before)?;
     let cluster = EmbeddedCluster::start().map_err(Failed::before)?;
-    for topic in [INPUT, OUTPUT] {
+    for topic in [INPUT, OUTPUT, DEAD] {
         cluster
             .create_topic(topic, PARTITIONS)
             .map_err(Failed::before)?;
@@ -84,7 +89,7 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
     let writer = cluster.writer().map_err(Failed::before)?;
     let counters = Arc::new(Counters::default());
     let written = Arc::new(AtomicU64::new(0));
-    let (show, shown) = sync_channel::<String>(SHOWN_OUT + SHOWN_DROPPED);
+    let (show, shown) = sync_channel::<String>(SHOWN_OUT + SHOWN_DROPPED + SHOWN_REJECTED);
     let status = StatusLine::start(&area, prepared.component.id.to_string(), &counters);
     let begun = Instant::now();
     let outcome = thread::scope(|scope| {
@@ -159,6 +164,7 @@ fn pipeline(cluster: &EmbeddedCluster, plugin: &Path) -> Result<Pipeline, Failed
         ("kafka.brokers", &cluster.brokers()),
         ("input.topics", INPUT),
         ("output.topic", OUTPUT),
+        ("errors.dead_letter", DEAD),
     ] {
         settings.put(key, value, Origin::Set);
     }
@@ -196,7 +202,7 @@ fn catch_up(stop: &Stop, counters: &Counters, written: &AtomicU64) {
 }
 
 /// An order, and its customer, who is its key. The same `id` is always the same
-/// order; every ninth one is void.
+/// order; every ninth one is void, and a few are broken.
 fn made_up(id: u64) -> (String, String) {
     const NOTES: [&str; 4] = ["gift", "express", "leave at the door", ""];
     const CURRENCIES: [&str; 3] = ["EUR", "USD", "CHF"];
@@ -209,6 +215,9 @@ fn made_up(id: u64) -> (String, String) {
         1..=2 => "open",
         _ => "paid",
     };
+    if id.is_multiple_of(BROKEN) {
+        return (customer, format!(r#"{{"id":{id},"amount":"a lot"}}"#));
+    }
     let order = format!(
         r#"{{"id":{id},"customer":"{customer}","amount":{}.{:02},"currency":"{}","status":"{status}","note":"{}"}}"#,
         1 + random % 300,
@@ -221,32 +230,34 @@ fn made_up(id: u64) -> (String, String) {
 
 /// Shows the first orders and what became of them.
 fn tap(show: SyncSender<String>) -> Tap {
-    let (mut out, mut dropped) = (SHOWN_OUT, SHOWN_DROPPED);
-    Box::new(move |_, record, verdict| {
-        let left = match verdict {
-            Verdict::Drop => &mut dropped,
-            _ => &mut out,
+    let (mut out, mut dropped, mut rejected) = (SHOWN_OUT, SHOWN_DROPPED, SHOWN_REJECTED);
+    Box::new(move |_, record, outcome| {
+        let left = match outcome {
+            Outcome::Judged(Verdict::Drop) => &mut dropped,
+            Outcome::Judged(_) => &mut out,
+            Outcome::Rejected(_) => &mut rejected,
         };
         if *left > 0 {
             *left -= 1;
             // The channel has room for all of them, so a full or closed one
             // means that nobody looks.
-            let _ = show.try_send(shown(record, verdict));
+            let _ = show.try_send(shown(record, outcome));
         }
         Ok(())
     })
 }
 
-fn shown(record: &dyn Record, verdict: &Verdict) -> String {
+fn shown(record: &dyn Record, outcome: Outcome<'_>) -> String {
     let text =
         |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
-    let became = match verdict {
-        Verdict::Drop => style("(dropped: void)".to_owned()).dim(),
-        Verdict::Replace(output) => match &output.value {
+    let became = match outcome {
+        Outcome::Rejected(rejected) => style(format!("(a dead letter: {})", rejected.reason)).red(),
+        Outcome::Judged(Verdict::Drop) => style("(dropped: void)".to_owned()).dim(),
+        Outcome::Judged(Verdict::Replace(output)) => match &output.value {
             Payload::Bytes(bytes) => style(text(Some(bytes))).green(),
             Payload::Source | Payload::Null => style("(as it came)".to_owned()),
         },
-        other => style(format!("({})", other.name())),
+        Outcome::Judged(other) => style(format!("({})", other.name())),
     };
     format!("  in   {}\n  out  {became}", text(record.value()))
 }
@@ -279,14 +290,16 @@ fn conclude(counters: &Counters, took: Duration, written: u64, plugin: &Path) ->
     let totals = counters.totals();
     say(&format!(
         "\n{} in {took:.1?}: {} orders written, {} through the plugin, {} dropped as void, {} \
-         written to {OUTPUT}, {} acknowledged, and every position committed.\n\nOn a Kafka of your \
-         own:\n\n  host run --plugin {} --brokers localhost:9092 --input {INPUT} --output {OUTPUT}",
+         written to {OUTPUT}, {} broken ones to {DEAD}, all acknowledged, and every position \
+         committed.\n\nOn a Kafka of your \
+         own:\n\n  host run --plugin {} --brokers localhost:9092 --input {INPUT} --output {OUTPUT} \
+         --dead-letter {DEAD}",
         style("Done").bold(),
         HumanCount(written),
         HumanCount(totals.records_in),
-        HumanCount(totals.records_in - totals.records_out),
+        HumanCount(totals.records_in - totals.records_out - totals.dead_letters),
         HumanCount(totals.records_out),
-        HumanCount(totals.acknowledged),
+        HumanCount(totals.dead_letters),
         plugin.display(),
     ))
 }

@@ -5,12 +5,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use crate::pipeline::ports::Outcome;
 use crate::record::{
     Header, Output, OutputHeaders, OwnedHeader, Payload, Record, TopicPartition, Verdict,
 };
 
 /// One record that passed, and what became of it.
-pub fn passed(partition: &TopicPartition, record: &dyn Record, verdict: &Verdict) -> Value {
+pub fn passed(partition: &TopicPartition, record: &dyn Record, outcome: Outcome<'_>) -> Value {
     let mut line = json!({
         "topic": &*partition.topic,
         "partition": partition.partition,
@@ -19,8 +20,17 @@ pub fn passed(partition: &TopicPartition, record: &dyn Record, verdict: &Verdict
         "key": bytes(record.key()),
         "value": bytes(record.value()),
         "headers": headers(&record.headers()),
-        "verdict": verdict.name(),
     });
+    let verdict = match outcome {
+        Outcome::Judged(verdict) => verdict,
+        Outcome::Rejected(rejected) => {
+            line["verdict"] = "fail".into();
+            line["stage"] = rejected.stage.name().into();
+            line["reason"] = rejected.reason.as_str().into();
+            return line;
+        }
+    };
+    line["verdict"] = verdict.name().into();
     match verdict {
         Verdict::Replace(_) | Verdict::Expand(_) => {
             line["outputs"] = verdict

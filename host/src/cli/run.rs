@@ -54,7 +54,8 @@ pub struct RunArguments {
     /// The default output topic
     #[arg(long, value_name = "TOPIC")]
     output: Option<String>,
-    /// Create the output topic if it is missing, with the input's number of partitions
+    /// Create the output and dead-letter topics if they are missing, with the input's number of
+    /// partitions
     #[arg(long)]
     create_topics: bool,
     /// Threads; each is one member of the group [default: 1]
@@ -69,9 +70,13 @@ pub struct RunArguments {
     /// How often positions are committed [default: 1s]
     #[arg(long, value_name = "DURATION")]
     commit_interval: Option<String>,
-    /// What to do with a record that fails: stop
+    /// What to do with a record that fails: stop, dead-letter or drop [default: dead-letter where
+    /// there is a dead-letter topic, else stop]
     #[arg(long, value_name = "POLICY")]
     on_error: Option<String>,
+    /// Where records go that fail
+    #[arg(long, value_name = "TOPIC")]
+    dead_letter: Option<String>,
     /// Print records as they pass, as JSON lines on stdout
     #[arg(long)]
     inspect: bool,
@@ -130,6 +135,11 @@ impl RunArguments {
                 self.commit_interval.clone(),
             ),
             ("--on-error", "errors.policy", self.on_error.clone()),
+            (
+                "--dead-letter",
+                "errors.dead_letter",
+                self.dead_letter.clone(),
+            ),
         ] {
             if let Some(value) = value {
                 settings.put(key, value, Origin::Flag(flag));
@@ -163,8 +173,8 @@ pub fn run(arguments: RunArguments) -> Result<(), Failed> {
 
 /// One JSON line a record.
 fn tap() -> Tap {
-    Box::new(|partition, record, verdict| {
-        let mut line = serde_json::to_vec(&json::passed(partition, record, verdict))?;
+    Box::new(|partition, record, outcome| {
+        let mut line = serde_json::to_vec(&json::passed(partition, record, outcome))?;
         line.push(b'\n');
         let mut stdout = std::io::stdout().lock();
         stdout.write_all(&line)?;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::pipeline::policy::Breaker;
+
 /// Kafka's own habit.
 pub const BROKERS: &str = "localhost:9092";
 
@@ -35,3 +37,11 @@ pub const PLUGIN_TIME: Duration = Duration::from_secs(1);
 
 /// The most time for one call, far below `max.poll.interval.ms` (300 s).
 pub const PLUGIN_CALL: Duration = Duration::from_secs(30);
+
+/// A topic of which so many records in a row fail is the wrong one, or the plugin
+/// is: nobody wants all of it as dead letters. One record that passes shows that
+/// the plugin works at all.
+pub const BREAKER: Breaker = Breaker {
+    failed: 1000,
+    of: 1000,
+};

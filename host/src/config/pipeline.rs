@@ -6,9 +6,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
+use super::errors::Errors;
 use super::{ConfigError, Settings, defaults};
 use crate::kafka::properties;
-use crate::names::{illegal_name, nearest};
+use crate::names::illegal_name;
 
 /// One pipeline, complete and free of contradictions.
 #[derive(Debug, Clone)]
@@ -21,6 +24,7 @@ pub struct Pipeline {
     pub properties: Properties,
     pub input: Input,
     pub output: Output,
+    pub errors: Errors,
     pub commit_interval: Duration,
     pub max_records: usize,
     /// Of keys and values.
@@ -122,8 +126,10 @@ impl fmt::Display for Start {
 pub struct Output {
     /// The default topic.
     pub topic: Option<String>,
-    /// Make it if it does not exist.
+    /// Make it, and the dead-letter topic, if they do not exist.
     pub create: bool,
+    /// The topics that the plugin may name; `None`: any.
+    pub allow: Option<GlobSet>,
 }
 
 impl Pipeline {
@@ -143,9 +149,17 @@ impl Pipeline {
         let output = Output {
             topic: settings.text("output.topic")?,
             create: settings.boolean("output.create")?.unwrap_or(false),
+            allow: allowed_topics(settings)?,
         };
         check_output(settings, &input, &output)?;
-        check_policy(settings)?;
+        let errors = Errors::from_settings(settings, &input, &output)?;
+        if output.create && output.topic.is_none() && errors.topic().is_none() {
+            return Err(ConfigError(format!(
+                "{}: there is no output or dead-letter topic to create: name it with --output or \
+                 --dead-letter",
+                settings.place("output.create")
+            )));
+        }
         let brokers = settings
             .text("kafka.brokers")?
             .unwrap_or_else(|| defaults::BROKERS.to_owned());
@@ -162,6 +176,7 @@ impl Pipeline {
             properties: properties::read(settings)?,
             input,
             output,
+            errors,
             commit_interval: positive(settings, "delivery.commit_interval")?
                 .unwrap_or(defaults::COMMIT_INTERVAL),
             max_records: count(
@@ -271,14 +286,7 @@ fn check_name(settings: &Settings, name: &str) -> Result<(), ConfigError> {
 fn check_output(settings: &Settings, input: &Input, output: &Output) -> Result<(), ConfigError> {
     let place = settings.place("output.topic");
     let Some(topic) = &output.topic else {
-        return if output.create {
-            Err(ConfigError(format!(
-                "{}: there is no output topic to create: name it with --output",
-                settings.place("output.create")
-            )))
-        } else {
-            Ok(())
-        };
+        return Ok(());
     };
     if let Some(why) = illegal_name(topic) {
         return Err(ConfigError(format!("{place}: {why}")));
@@ -293,19 +301,17 @@ fn check_output(settings: &Settings, input: &Input, output: &Output) -> Result<(
     Ok(())
 }
 
-/// `stop` is what this version does.
-fn check_policy(settings: &Settings) -> Result<(), ConfigError> {
-    match settings.text("errors.policy")?.as_deref() {
-        None | Some("stop") => Ok(()),
-        Some(other) => {
-            let meant = nearest(other, ["stop"].into_iter())
-                .map_or(String::new(), |name| format!(" (did you mean {name}?)"));
-            Err(ConfigError(format!(
-                "{}: {other:?} is no policy of this version, which has stop{meant}",
-                settings.place("errors.policy")
-            )))
-        }
+fn allowed_topics(settings: &Settings) -> Result<Option<GlobSet>, ConfigError> {
+    let Some(texts) = settings.texts("output.allow")? else {
+        return Ok(None);
+    };
+    let wrong =
+        |why: globset::Error| ConfigError(format!("{}: {why}", settings.place("output.allow")));
+    let mut globs = GlobSetBuilder::new();
+    for text in &texts {
+        globs.add(Glob::new(text).map_err(wrong)?);
     }
+    Ok(Some(globs.build().map_err(wrong)?))
 }
 
 /// The longest time that makes sense anywhere here.

@@ -29,6 +29,8 @@ pub struct Limits {
     /// broker's time (`message.timestamp.before.max.ms`, `….after.max.ms`), where
     /// that is known and the broker does not set the timestamp itself.
     pub timestamps: Option<(i64, i64)>,
+    /// Whether it is compacted (`cleanup.policy`), as far as is known.
+    pub compacted: bool,
 }
 
 /// What is known of a topic.
@@ -120,6 +122,9 @@ impl Cluster {
             timestamps: number("message.timestamp.before.max.ms")
                 .zip(number("message.timestamp.after.max.ms"))
                 .filter(|_| by_producer),
+            compacted: settings
+                .get("cleanup.policy")
+                .is_some_and(|policy| policy.contains("compact")),
         }
     }
 
@@ -177,17 +182,21 @@ impl Cluster {
         Ok(self.admin.get_or_init(|| admin))
     }
 
-    /// Makes topics that do not exist yet. One that came into being meanwhile is
-    /// as good.
-    pub fn create(&self, topics: &[(String, i32)]) -> Result<(), Fatal> {
-        let new: Vec<NewTopic<'_>> = topics
-            .iter()
-            // -1: the broker's default.
-            .map(|(name, partitions)| NewTopic::new(name, *partitions, TopicReplication::Fixed(-1)))
-            .collect();
+    /// Whether a topic is compacted; `None` where its settings are hidden.
+    pub fn is_compacted(&self, topic: &str) -> Option<bool> {
+        let settings = self.settings(topic).ok()?;
+        Some(settings.get("cleanup.policy")?.contains("compact"))
+    }
+
+    /// Makes a topic that does not exist yet, whose records are not compacted
+    /// away. One that came into being meanwhile is as good.
+    pub fn create(&self, topic: &str, partitions: i32) -> Result<(), Fatal> {
+        // -1: the broker's default.
+        let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))
+            .set("cleanup.policy", "delete");
         let options = AdminOptions::new().operation_timeout(Some(REACH));
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let results = runtime.block_on(self.admin()?.create_topics(&new, &options))?;
+        let results = runtime.block_on(self.admin()?.create_topics(&[new], &options))?;
         for result in results {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}

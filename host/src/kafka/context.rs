@@ -1,9 +1,11 @@
 //! What librdkafka says by itself: its log lines, and the last thing that went
 //! wrong, which is what an error about an unreachable cluster has to name.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::ClientContext;
+use rdkafka::Message as _;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaError;
@@ -20,7 +22,15 @@ pub type Consumer = BaseConsumer<Context>;
 #[derive(Clone, Default)]
 pub struct Context {
     trouble: Arc<Mutex<Option<String>>>,
-    acks: Arc<Mutex<Vec<Ack>>>,
+    answers: Arc<Mutex<Answers>>,
+}
+
+/// What the broker said of what was sent.
+#[derive(Default)]
+struct Answers {
+    acks: Vec<Ack>,
+    /// The topics that refused an output for nothing of its own.
+    troubled: BTreeSet<String>,
 }
 
 impl Context {
@@ -32,9 +42,16 @@ impl Context {
             .clone()
     }
 
-    /// Moves the acknowledgements that have come since the last call.
-    pub fn take_acks(&self, into: &mut Vec<Ack>) {
-        into.append(&mut self.acks.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Moves the acknowledgements that have come since the last call, and the
+    /// names of the topics that could not be written to.
+    pub fn take_acks(&self, into: &mut Vec<Ack>) -> BTreeSet<String> {
+        let mut answers = self.answers();
+        into.append(&mut answers.acks);
+        std::mem::take(&mut answers.troubled)
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Answers> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,31 +91,36 @@ impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
     fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
-        let ack = Ack {
+        let mut answers = self.answers();
+        let result = result.as_ref().map(|_| ()).map_err(|(error, message)| {
+            let refusal = refusal(error);
+            if matches!(refusal, Refusal::Surroundings(_)) {
+                answers.troubled.insert(message.topic().to_owned());
+            }
+            refusal
+        });
+        answers.acks.push(Ack {
             ticket: Ticket::from_bits(opaque as u64),
-            result: match result {
-                Ok(_) => Ok(()),
-                Err((error, _)) => Err(match error.rdkafka_error_code() {
-                    Some(code @ RDKafkaErrorCode::InvalidDifferentRecord) => {
-                        Refusal::Neighbour(code.to_string())
-                    }
-                    Some(
-                        code @ (RDKafkaErrorCode::MessageSizeTooLarge
-                        | RDKafkaErrorCode::InvalidMessageSize
-                        | RDKafkaErrorCode::InvalidRecord
-                        | RDKafkaErrorCode::InvalidTimestamp
-                        | RDKafkaErrorCode::InvalidMessage
-                        | RDKafkaErrorCode::PolicyViolation),
-                    ) => Refusal::Itself(code.to_string()),
-                    Some(code) => Refusal::Surroundings(code.to_string()),
-                    None => Refusal::Surroundings(error.to_string()),
-                }),
-            },
-        };
-        self.acks
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(ack);
+            result,
+        });
+    }
+}
+
+/// Whose fault it is that the broker did not take an output.
+fn refusal(error: &KafkaError) -> Refusal {
+    use RDKafkaErrorCode as code;
+    match error.rdkafka_error_code() {
+        Some(other @ code::InvalidDifferentRecord) => Refusal::Neighbour(other.to_string()),
+        Some(
+            own @ (code::MessageSizeTooLarge
+            | code::InvalidMessageSize
+            | code::InvalidRecord
+            | code::InvalidTimestamp
+            | code::InvalidMessage
+            | code::PolicyViolation),
+        ) => Refusal::Itself(own.to_string()),
+        Some(other) => Refusal::Surroundings(other.to_string()),
+        None => Refusal::Surroundings(error.to_string()),
     }
 }
 

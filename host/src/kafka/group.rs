@@ -313,6 +313,23 @@ impl Source for GroupSource {
         }
     }
 
+    fn rewind(&mut self, id: LaneId, position: NextOffset) -> Result<(), Fatal> {
+        let Some(lane) = self.lanes.iter_mut().find(|lane| lane.id == id) else {
+            return Ok(());
+        };
+        lane.behind = None;
+        // What was prefetched is of an older version for librdkafka, which does
+        // not hand it out any more. No time-out: nothing waits for the answer.
+        self.consumer
+            .seek(
+                &lane.partition.topic,
+                lane.partition.partition,
+                Offset::Offset(position.0),
+                Duration::ZERO,
+            )
+            .with_context(|| format!("{} can't be read again", lane.partition))
+    }
+
     fn end(&self, id: LaneId) -> Option<i64> {
         let lane = self.lanes.iter().find(|lane| lane.id == id)?;
         cached_end(&self.consumer, &lane.partition)

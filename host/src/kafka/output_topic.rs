@@ -2,12 +2,13 @@
 //! not take.
 
 use std::ptr::NonNull;
+use std::time::Instant;
 
 use rdkafka::bindings as sys;
 use rdkafka::types::RDKafkaTopic;
 
 use super::cluster::Limits;
-use crate::pipeline::ports::Outgoing;
+use crate::pipeline::ports::{Outgoing, Unwritable};
 
 /// What Kafka's record format (v2, KIP-98) adds to the key, value and headers of
 /// a record alone in its batch, at the least: the batch's 61 bytes and seven
@@ -21,6 +22,10 @@ pub struct OutputTopic {
     /// Which of the sink's producers.
     pub producer: usize,
     pub limits: Limits,
+    /// When the limits were learnt.
+    pub learnt: Instant,
+    /// They are asked for again, and outputs wait for the answer.
+    pub is_asked_for: bool,
 }
 
 // SAFETY: librdkafka's topic handles are thread-safe.
@@ -34,23 +39,36 @@ impl Drop for OutputTopic {
 }
 
 impl OutputTopic {
+    /// Another producer has it from now on, by this handle, which becomes its own.
+    pub fn move_to(&mut self, producer: usize, native: NonNull<RDKafkaTopic>) {
+        let old = std::mem::replace(&mut self.native, native);
+        // SAFETY: ours, and not used after this.
+        unsafe { sys::rd_kafka_topic_destroy(old.as_ptr()) };
+        self.producer = producer;
+    }
+
     /// Why the topic would not take an output of `size` bytes, if it would not.
-    pub fn refuses(&self, outgoing: &Outgoing<'_>, size: usize, plain: bool) -> Option<String> {
+    pub fn refuses(&self, outgoing: &Outgoing<'_>, size: usize, plain: bool) -> Option<Unwritable> {
         let (name, limits) = (&self.name, &self.limits);
         if let Some(partition) = outgoing.partition
             && !(0..limits.partitions).contains(&partition)
         {
-            return Some(format!(
+            return Some(Unwritable::new(format!(
                 "topic {name} has {} partitions (from 0), and the output names partition {partition}",
                 limits.partitions
-            ));
+            )));
+        }
+        if limits.compacted && outgoing.key.is_none() {
+            return Some(Unwritable::new(format!(
+                "topic {name} is compacted and takes no record without a key (cleanup.policy)"
+            )));
         }
         let size = size + LEAST_FRAMING;
         let most = limits.batch.filter(|most| plain && size > *most)?;
-        Some(format!(
+        Some(Unwritable::too_large(format!(
             "the output has at least {size} bytes with its headers and framing, and topic {name} \
              takes at most {most} (max.message.bytes)"
-        ))
+        )))
     }
 
     /// Whether the topic takes this timestamp at this time.

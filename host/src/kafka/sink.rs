@@ -6,35 +6,30 @@ use std::collections::HashMap;
 use std::ffi::CString;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
 use rdkafka::ClientConfig;
 use rdkafka::bindings as sys;
-use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaTopic};
 
 use super::cluster::{Limits, Topic};
 use super::output_topic::OutputTopic;
-use super::record::Message;
+use super::rules::Rules;
 use super::sized_producer::SizedProducer;
 use super::topics::Topics;
 use crate::doorbell::Doorbell;
-use crate::names::illegal_name;
-use crate::pipeline::ports::{Ack, Admission, Fatal, Outgoing, Sent, Sink, Ticket};
-use crate::record::{OutputHeaders, Record as _};
+use crate::pipeline::ports::{Ack, Admission, Fatal, Outgoing, Sent, Sink, Ticket, Unwritable};
+use crate::record::Record;
 
-/// The most different topics that one run may write to: a topic name made from
-/// data by mistake must not fill the cluster.
-pub const MOST_TOPICS: usize = 1000;
+/// How old what is known of a topic may be when an output is refused for it.
+const OLD: Duration = Duration::from_secs(5);
 
 /// librdkafka's default for `batch.size`, in bytes.
 const DEFAULT_BATCH: usize = 1_000_000;
 
 /// librdkafka's default for `message.max.bytes`.
 const DEFAULT_LARGEST: usize = 1_000_000;
-
-/// librdkafka's `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
-const PARTITION_UA: i32 = -1;
 
 pub struct ProducerSink {
     // Before the producers, which must outlive their topics.
@@ -47,7 +42,7 @@ pub struct ProducerSink {
     producers: Vec<SizedProducer>,
     config: ClientConfig,
     topics: Topics,
-    forbidden: Arc<[String]>,
+    rules: Arc<Rules>,
     largest: usize,
     /// The clock's last reading: milliseconds since the epoch.
     now: i64,
@@ -57,11 +52,10 @@ pub struct ProducerSink {
 }
 
 impl ProducerSink {
-    /// `forbidden` are topics that no output may go to: the pipeline's inputs.
     pub fn new(
         config: &ClientConfig,
         topics: Topics,
-        forbidden: Arc<[String]>,
+        rules: Arc<Rules>,
         bell: Doorbell,
     ) -> Result<Self, Fatal> {
         let number = |property: &str, default| {
@@ -82,7 +76,7 @@ impl ProducerSink {
             now: millis_since_epoch(),
             config: config.clone(),
             topics,
-            forbidden,
+            rules,
             bell,
         };
         let batch = number("batch.size", DEFAULT_BATCH)?;
@@ -101,6 +95,10 @@ impl ProducerSink {
     }
 
     fn find(&mut self, name: &str) -> Option<&OutputTopic> {
+        self.find_mut(name).map(|topic| &*topic)
+    }
+
+    fn find_mut(&mut self, name: &str) -> Option<&mut OutputTopic> {
         if self
             .known
             .get(self.last)
@@ -108,35 +106,22 @@ impl ProducerSink {
         {
             self.last = *self.by_name.get(name)?;
         }
-        self.known.get(self.last)
+        self.known.get_mut(self.last)
     }
 
     /// Looks a topic up that no output has gone to yet.
     fn meet(&mut self, name: &str) -> Result<Admission, Fatal> {
-        if let Some(why) = illegal_name(name) {
-            return Ok(Admission::Refused(why));
-        }
-        if self.forbidden.iter().any(|topic| topic == name) {
-            return Ok(Admission::Refused(format!(
-                "topic {name} is an input of this pipeline: what is written there would come back \
-                 for ever"
-            )));
-        }
-        if self.known.len() >= MOST_TOPICS {
-            return Ok(Admission::Refused(format!(
-                "topic {name} would be the output's topic number {}: a run writes to at most \
-                 {MOST_TOPICS}",
-                self.known.len() + 1
-            )));
+        if let Some(why) = self.rules.forbid(name, self.known.len()) {
+            return Ok(Admission::Refused(Unwritable::new(why)));
         }
         match self.topics.look_up(name, &self.bell) {
             Topic::Asked => Ok(Admission::Later),
-            Topic::Missing { nearest } => Ok(Admission::Refused(match nearest {
+            Topic::Missing { nearest } => Ok(Admission::Refused(Unwritable::new(match nearest {
                 Some(nearest) => {
                     format!("topic {name} does not exist (the nearest name is {nearest})")
                 }
                 None => format!("topic {name} does not exist"),
-            })),
+            }))),
             Topic::Exists(limits) => {
                 self.know(name, limits)?;
                 Ok(Admission::Admitted)
@@ -144,26 +129,93 @@ impl ProducerSink {
         }
     }
 
-    /// Reads the clock, which is too dear to be read for each output.
-    fn judge_timestamp(&mut self, topic: &str, timestamp: i64) -> Admission {
+    /// Why the topic would not take this timestamp now, if it would not.
+    fn refuses_timestamp(&mut self, topic: &str, timestamp: i64) -> Option<Unwritable> {
+        let now = self.now;
+        if self.find(topic)?.takes(timestamp, now) {
+            return None;
+        }
+        // It may only be newer than the clock's last reading, which is too dear
+        // to be taken for each output.
         self.now = millis_since_epoch();
         let now = self.now;
-        match self.find(topic) {
-            Some(topic) if topic.takes(timestamp, now) => Admission::Admitted,
-            _ => Admission::Refused(format!(
-                "the output's timestamp {timestamp} is negative, or further from now than topic \
-                 {topic} takes (message.timestamp.before.max.ms, message.timestamp.after.max.ms)"
-            )),
+        if self.find(topic)?.takes(timestamp, now) {
+            return None;
+        }
+        Some(Unwritable::new(format!(
+            "the output's timestamp {timestamp} is negative, or further from now than topic \
+             {topic} takes (message.timestamp.before.max.ms, message.timestamp.after.max.ms)"
+        )))
+    }
+
+    /// Whether what is known of a topic should be asked again before an output
+    /// is refused for it.
+    fn is_old(&mut self, topic: &str) -> bool {
+        self.find(topic)
+            .is_some_and(|topic| topic.learnt.elapsed() >= OLD)
+    }
+
+    /// Asks what a known topic takes now, and whether it is still there. Until
+    /// the answer comes, outputs to it wait.
+    fn look_up_again(&mut self, name: &str) {
+        let bell = self.bell.clone();
+        let topics = self.topics.clone();
+        if let Some(topic) = self.find_mut(name)
+            && !std::mem::replace(&mut topic.is_asked_for, true)
+        {
+            topics.look_up_again(name, &bell);
+        }
+    }
+
+    /// Takes the answer to [`look_up_again`](Self::look_up_again), if it is there.
+    fn learn(&mut self, name: &str) -> Result<bool, Fatal> {
+        match self.topics.look_up(name, &self.bell) {
+            Topic::Exists(limits) => {
+                let producer = self.producer_for(limits)?;
+                let Some(topic) = self.find_mut(name) else {
+                    return Ok(false);
+                };
+                topic.is_asked_for = false;
+                topic.learnt = Instant::now();
+                topic.limits = limits;
+                if topic.producer != producer {
+                    let native = self.native_topic(name, producer)?;
+                    if let Some(topic) = self.find_mut(name) {
+                        topic.move_to(producer, native);
+                    }
+                }
+                Ok(true)
+            }
+            Topic::Asked | Topic::Missing { .. } => Ok(false),
         }
     }
 
     fn know(&mut self, name: &str, limits: Limits) -> Result<(), Fatal> {
+        let producer = self.producer_for(limits)?;
+        let native = self.native_topic(name, producer)?;
+        self.by_name.insert(name.to_owned(), self.known.len());
+        self.known.push(OutputTopic {
+            name: name.to_owned(),
+            native,
+            producer,
+            limits,
+            learnt: Instant::now(),
+            is_asked_for: false,
+        });
+        Ok(())
+    }
+
+    /// The index of the producer for a topic that takes no more than this.
+    fn producer_for(&mut self, limits: Limits) -> Result<usize, Fatal> {
         let usual = self.producers[0].batch;
-        let producer = match limits.batch {
+        match limits.batch {
             // Powers of two, so that a thousand topics share a few producers.
-            Some(batch) if batch < usual => self.producer_of(1 << batch.max(1).ilog2())?,
-            _ => 0,
-        };
+            Some(batch) if batch < usual => self.producer_of(1 << batch.max(1).ilog2()),
+            _ => Ok(0),
+        }
+    }
+
+    fn native_topic(&self, name: &str, producer: usize) -> Result<NonNull<RDKafkaTopic>, Fatal> {
         let c_name = CString::new(name)?;
         // SAFETY: the producer and the name live; a null configuration is the
         // producer's default one; the answer is a new reference or null.
@@ -174,16 +226,7 @@ impl ProducerSink {
                 ptr::null_mut(),
             )
         };
-        let native = NonNull::new(native)
-            .with_context(|| format!("librdkafka has no handle for topic {name}"))?;
-        self.by_name.insert(name.to_owned(), self.known.len());
-        self.known.push(OutputTopic {
-            name: name.to_owned(),
-            native,
-            producer,
-            limits,
-        });
-        Ok(())
+        NonNull::new(native).with_context(|| format!("librdkafka has no handle for topic {name}"))
     }
 }
 
@@ -195,9 +238,9 @@ fn millis_since_epoch() -> i64 {
         .unwrap_or(0)
 }
 
-impl Sink<Message> for ProducerSink {
-    fn admit(&mut self, outgoing: &Outgoing<'_>, source: &Message) -> Result<Admission, Fatal> {
-        let (largest, plain, now) = (self.largest, self.plain, self.now);
+impl<R: Record> Sink<R> for ProducerSink {
+    fn admit(&mut self, outgoing: &Outgoing<'_>, source: &R) -> Result<Admission, Fatal> {
+        let (largest, plain) = (self.largest, self.plain);
         let Some(topic) = self.find(outgoing.topic) else {
             return match self.meet(outgoing.topic)? {
                 // Once more, for what the topic takes.
@@ -205,29 +248,35 @@ impl Sink<Message> for ProducerSink {
                 other => Ok(other),
             };
         };
+        if topic.is_asked_for {
+            return match self.learn(outgoing.topic)? {
+                true => self.admit(outgoing, source),
+                false => Ok(Admission::Later),
+            };
+        }
         let size = outgoing.size(&source.headers());
         if size > largest {
-            return Ok(Admission::Refused(format!(
+            return Ok(Admission::Refused(Unwritable::too_large(format!(
                 "the output has {size} bytes with its headers, and the producer sends at most \
                  {largest} (message.max.bytes)"
-            )));
+            ))));
         }
-        if let Some(why) = topic.refuses(outgoing, size, plain) {
-            return Ok(Admission::Refused(why));
-        }
-        match outgoing.timestamp.filter(|ms| !topic.takes(*ms, now)) {
+        let refused = topic.refuses(outgoing, size, plain).or_else(|| {
+            let timestamp = outgoing.timestamp?;
+            self.refuses_timestamp(outgoing.topic, timestamp)
+        });
+        match refused {
             None => Ok(Admission::Admitted),
-            // It may only be newer than the clock's last reading.
-            Some(timestamp) => Ok(self.judge_timestamp(outgoing.topic, timestamp)),
+            // The topic may have been changed since it was asked about.
+            Some(_) if self.is_old(outgoing.topic) => {
+                self.look_up_again(outgoing.topic);
+                Ok(Admission::Later)
+            }
+            Some(why) => Ok(Admission::Refused(why)),
         }
     }
 
-    fn send(
-        &mut self,
-        outgoing: &Outgoing<'_>,
-        source: &Message,
-        ticket: Ticket,
-    ) -> Result<Sent, Fatal> {
+    fn send(&mut self, outgoing: &Outgoing<'_>, source: &R, ticket: Ticket) -> Result<Sent, Fatal> {
         let Some(topic) = self.find(outgoing.topic) else {
             bail!(
                 "an output went to topic {} without being admitted",
@@ -236,54 +285,18 @@ impl Sink<Message> for ProducerSink {
         };
         let (native, producer) = (topic.native, topic.producer);
         let producer = &self.producers[producer];
-        let headers = native_headers(outgoing.headers, source)?;
-        let raw = |bytes: Option<&[u8]>| {
-            bytes.map_or((ptr::null(), 0), |bytes| (bytes.as_ptr(), bytes.len()))
-        };
-        let (value, value_len) = raw(outgoing.value);
-        let (key, key_len) = raw(outgoing.key);
-        use sys::rd_kafka_vtype_t as v;
-        // SAFETY: every tag is followed by the types that librdkafka's
-        // documentation of `rd_kafka_vtype_t` gives for it; all pointers live
-        // for the call; with MSG_F_COPY key and value are copied; the headers
-        // are librdkafka's if, and only if, the call succeeds.
-        let error = unsafe {
-            sys::rd_kafka_producev(
-                producer.native(),
-                v::RD_KAFKA_VTYPE_RKT,
-                native.as_ptr(),
-                v::RD_KAFKA_VTYPE_PARTITION,
-                outgoing.partition.unwrap_or(PARTITION_UA),
-                v::RD_KAFKA_VTYPE_MSGFLAGS,
-                sys::RD_KAFKA_MSG_F_COPY,
-                v::RD_KAFKA_VTYPE_VALUE,
-                value,
-                value_len,
-                v::RD_KAFKA_VTYPE_KEY,
-                key,
-                key_len,
-                v::RD_KAFKA_VTYPE_OPAQUE,
-                ptr::without_provenance_mut::<std::ffi::c_void>(opaque(ticket)),
-                v::RD_KAFKA_VTYPE_TIMESTAMP,
-                // 0 is librdkafka's "now".
-                outgoing.timestamp.unwrap_or(0),
-                v::RD_KAFKA_VTYPE_HEADERS,
-                headers,
-                v::RD_KAFKA_VTYPE_END,
-            )
-        };
-        let code = RDKafkaErrorCode::from(error);
-        if code == RDKafkaErrorCode::NoError {
-            return Ok(Sent::Queued);
-        }
-        if !headers.is_null() {
-            // SAFETY: the call failed, so they are still ours.
-            unsafe { sys::rd_kafka_headers_destroy(headers) };
-        }
-        match code {
+        match producer.send(native, outgoing, source, ticket)? {
+            RDKafkaErrorCode::NoError => Ok(Sent::Queued),
             RDKafkaErrorCode::QueueFull => Ok(Sent::Full),
-            RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::UnknownPartition => {
-                Ok(Sent::Refused(code.to_string()))
+            code @ RDKafkaErrorCode::MessageSizeTooLarge => {
+                Ok(Sent::Refused(Unwritable::too_large(code.to_string())))
+            }
+            code @ (RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownPartition
+            | RDKafkaErrorCode::TopicAuthorizationFailed) => {
+                self.look_up_again(outgoing.topic);
+                Ok(Sent::Waits(format!("topic {}: {code}", outgoing.topic)))
             }
             code => bail!(
                 "the producer can't go on: {code} ({code:?}){}",
@@ -295,59 +308,11 @@ impl Sink<Message> for ProducerSink {
     }
 
     fn acks(&mut self, into: &mut Vec<Ack>) -> Result<(), Fatal> {
-        for producer in &self.producers {
-            producer.acks(into);
+        for index in 0..self.producers.len() {
+            for topic in self.producers[index].acks(into) {
+                self.look_up_again(&topic);
+            }
         }
         Ok(())
     }
-}
-
-/// The ticket in a delivery's opaque, which `context` asserts to be wide enough.
-fn opaque(ticket: Ticket) -> usize {
-    usize::from_ne_bytes(ticket.to_bits().to_ne_bytes())
-}
-
-/// The headers to send, ours until librdkafka takes them; null for none.
-fn native_headers(
-    headers: &OutputHeaders,
-    source: &Message,
-) -> Result<*mut sys::rd_kafka_headers_t, Fatal> {
-    let kept = match headers.keep_source() {
-        true => source.native_headers(),
-        false => ptr::null_mut(),
-    };
-    let own = headers.own();
-    if kept.is_null() && own.is_empty() {
-        return Ok(ptr::null_mut());
-    }
-    // SAFETY: the source's headers live for the call; the answer is ours.
-    let native = unsafe {
-        match kept.is_null() {
-            true => sys::rd_kafka_headers_new(own.len()),
-            false => sys::rd_kafka_headers_copy(kept),
-        }
-    };
-    for header in own {
-        let (value, len) = header
-            .value
-            .as_ref()
-            .map_or((ptr::null(), -1), |v| (v.as_ptr(), v.len().cast_signed()));
-        // SAFETY: name and value live for the call and are copied, by their lengths.
-        let error = unsafe {
-            sys::rd_kafka_header_add(
-                native,
-                header.name.as_ptr().cast(),
-                header.name.len().cast_signed(),
-                value.cast(),
-                len,
-            )
-        };
-        let code = RDKafkaErrorCode::from(error);
-        if code != RDKafkaErrorCode::NoError {
-            // SAFETY: ours, and not used after this.
-            unsafe { sys::rd_kafka_headers_destroy(native) };
-            bail!("librdkafka does not take header {:?}: {code}", header.name);
-        }
-    }
-    Ok(native)
 }

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cluster::{Cluster, Topic};
 use crate::doorbell::Doorbell;
@@ -14,11 +14,18 @@ use crate::telemetry;
 /// How long one look-up waits for the cluster before it tries again.
 const ASK: Duration = Duration::from_secs(5);
 
-/// How long a look-up that failed at once waits before it tries again.
+/// How long a look-up waits before it tries again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
-/// How often a topic must be missing to be called so.
+/// How often a topic that nobody has seen yet must be missing to be called so:
+/// one that was just made is not known to every broker.
 const MISSES: u32 = 3;
+
+/// How long a missing topic is called so without being looked up again.
+const MISSING_FOR: Duration = Duration::from_secs(5);
+
+/// How often it is said that a topic is still waited for.
+const SAY: Duration = Duration::from_secs(30);
 
 /// How often the cluster's client is relieved of what gathers in its queue.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -26,8 +33,32 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// The topics of one cluster, as far as somebody asked for them.
 #[derive(Clone)]
 pub struct Topics {
-    known: Arc<Mutex<HashMap<String, Topic>>>,
-    questions: Sender<(String, Doorbell)>,
+    known: Arc<Mutex<HashMap<String, Known>>>,
+    questions: Sender<Question>,
+}
+
+struct Known {
+    topic: Topic,
+    since: Instant,
+}
+
+impl Known {
+    fn new(topic: Topic) -> Self {
+        Self {
+            topic,
+            since: Instant::now(),
+        }
+    }
+}
+
+struct Question {
+    topic: String,
+    /// It was there before: it is waited for until it is there again.
+    known: bool,
+    bell: Doorbell,
+    misses: u32,
+    /// When it was last said that it is waited for.
+    said: Option<Instant>,
 }
 
 impl Topics {
@@ -45,55 +76,95 @@ impl Topics {
     /// What is known of `name`. The first question for it is `Asked`, and `bell`
     /// rings with the answer.
     pub fn look_up(&self, name: &str, bell: &Doorbell) -> Topic {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(topic) = known.get(name) {
-            return topic.clone();
-        }
-        known.insert(name.to_owned(), Topic::Asked);
+        let mut known = lock(&self.known);
+        let topic = match known.get_mut(name) {
+            // It may have come into being meanwhile.
+            Some(Known {
+                topic: topic @ Topic::Missing { .. },
+                since,
+            }) if since.elapsed() >= MISSING_FOR => {
+                *since = Instant::now();
+                topic.clone()
+            }
+            Some(Known { topic, .. }) => return topic.clone(),
+            None => {
+                known.insert(name.to_owned(), Known::new(Topic::Asked));
+                Topic::Asked
+            }
+        };
+        self.ask(name, false, bell);
+        topic
+    }
+
+    /// Asks for a topic that is known to exist, because it may have changed or be
+    /// gone for a while. Until the answer, [`look_up`](Self::look_up) says `Asked`.
+    pub fn look_up_again(&self, name: &str, bell: &Doorbell) {
+        lock(&self.known).insert(name.to_owned(), Known::new(Topic::Asked));
+        self.ask(name, true, bell);
+    }
+
+    fn ask(&self, topic: &str, known: bool, bell: &Doorbell) {
         // The thread ends only after every sender.
-        let _ = self.questions.send((name.to_owned(), bell.clone()));
-        Topic::Asked
+        let _ = self.questions.send(Question {
+            topic: topic.to_owned(),
+            known,
+            bell: bell.clone(),
+            misses: 0,
+            said: None,
+        });
     }
 }
 
-fn answer(
-    cluster: &Cluster,
-    asked: &Receiver<(String, Doorbell)>,
-    known: &Mutex<HashMap<String, Topic>>,
-) {
+fn lock(known: &Mutex<HashMap<String, Known>>) -> MutexGuard<'_, HashMap<String, Known>> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Asks one question after the other, and again those that have no answer yet.
+fn answer(cluster: &Cluster, asked: &Receiver<Question>, known: &Mutex<HashMap<String, Known>>) {
+    let mut open: Vec<Question> = Vec::new();
     loop {
         cluster.drain();
-        let (name, bell) = match asked.recv_timeout(DRAIN) {
-            Ok(question) => question,
-            Err(RecvTimeoutError::Timeout) => continue,
+        let pause = if open.is_empty() { DRAIN } else { ASK_AGAIN };
+        match asked.recv_timeout(pause) {
+            Ok(question) => open.push(question),
+            Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
-        };
-        let topic = ask(cluster, &name);
-        known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name, topic);
-        bell.ring();
+        }
+        open.extend(asked.try_iter());
+        open.retain_mut(|question| match question.ask(cluster) {
+            None => true,
+            Some(topic) => {
+                lock(known).insert(question.topic.clone(), Known::new(topic));
+                question.bell.ring();
+                false
+            }
+        });
     }
 }
 
-/// Asks until there is an answer, and a few times more before a topic is called
-/// missing: one that was just made is not known to every broker yet.
-fn ask(cluster: &Cluster, name: &str) -> Topic {
-    let mut misses = 0;
-    loop {
-        match cluster.topic(name, ASK) {
+impl Question {
+    fn ask(&mut self, cluster: &Cluster) -> Option<Topic> {
+        match cluster.topic(&self.topic, ASK) {
             Ok(missing @ Topic::Missing { .. }) => {
-                misses += 1;
-                if misses == MISSES {
-                    return missing;
+                self.misses += 1;
+                if self.known {
+                    self.say("it is gone");
+                    return None;
                 }
+                (self.misses == MISSES).then_some(missing)
             }
-            Ok(topic) => return topic,
+            Ok(topic) => Some(topic),
             Err(error) => {
-                telemetry::waiting(&format!("topic {name} is looked up"), &format!("{error:#}"));
+                self.say(&format!("{error:#}"));
+                None
             }
         }
-        thread::sleep(ASK_AGAIN);
+    }
+
+    fn say(&mut self, why: &str) {
+        if self.said.is_none_or(|said| said.elapsed() >= SAY) {
+            self.said = Some(Instant::now());
+            telemetry::waiting(&format!("topic {} is looked up", self.topic), why);
+        }
     }
 }

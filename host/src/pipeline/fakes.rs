@@ -5,14 +5,13 @@
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
 use crate::pipeline::ports::{
     Ack, Admission, Fatal, Fault, LaneId, OffsetStore, Outgoing, Refusal, Sent, Sink, Source,
-    SourceEvent, Ticket, Transform,
+    SourceEvent, Ticket, Transform, Unwritable,
 };
 use crate::record::{
     Header, NextOffset, Output, OutputHeaders, Payload, Record, Timestamp, TopicPartition, Verdict,
@@ -120,6 +119,8 @@ impl SentRecord {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happened {
     Started(i32, i64),
+    /// A lane reads once more from here.
+    Rewound(i32, i64),
     /// A call of the plugin with the records at these offsets.
     Judged(i32, Vec<i64>),
     /// An output of the record at this offset.
@@ -158,6 +159,10 @@ pub struct State {
     pub forbidden: HashSet<String>,
     /// Topics whose outputs are refused when they are sent.
     pub unsendable: HashSet<String>,
+    /// Topics that nothing can be sent to for now.
+    pub gone: HashSet<String>,
+    /// The largest value that each of these topics takes.
+    pub largest: HashMap<String, usize>,
     pub sent: Vec<SentRecord>,
     /// Indices into `sent`.
     pub unacknowledged: Vec<usize>,
@@ -178,17 +183,36 @@ pub struct State {
     pub slow: HashSet<(i32, i64)>,
     /// The faults of the next calls, whatever their records are.
     pub faults: VecDeque<Fault>,
+    /// The fault of the next call, unless it is the first one of its instance.
+    pub hiccup: Option<Fault>,
+    /// How often the instance was called.
+    pub calls: usize,
 
     pub history: Vec<Happened>,
+    /// How much time has passed. It passes where the worker waits, and nowhere
+    /// else.
+    pub passed: Duration,
 }
 
 /// See [`State`]. Clones are the same world.
-#[derive(Clone, Default)]
-pub struct World(Rc<RefCell<State>>);
+#[derive(Clone)]
+pub struct World {
+    state: Rc<RefCell<State>>,
+    begun: Instant,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self {
+            state: Rc::default(),
+            begun: Instant::now(),
+        }
+    }
+}
 
 impl World {
     pub fn state(&self) -> RefMut<'_, State> {
-        self.0.borrow_mut()
+        self.state.borrow_mut()
     }
 
     /// The worker's ports.
@@ -311,8 +335,13 @@ impl State {
         }
     }
 
-    /// The broker refuses the oldest waiting output of this record.
+    /// The broker refuses the oldest waiting output of this record for what it is.
     pub fn fail_delivery(&mut self, number: i32, offset: i64, reason: &str) {
+        self.refuse(number, offset, Refusal::Itself(reason.to_owned()));
+    }
+
+    /// The broker refuses the oldest waiting output of this record.
+    pub fn refuse(&mut self, number: i32, offset: i64, refusal: Refusal) {
         let sent = &self.sent;
         let at = self
             .unacknowledged
@@ -322,7 +351,7 @@ impl State {
         let ticket = self.sent[self.unacknowledged.remove(at)].ticket;
         self.acks.push(Ack {
             ticket,
-            result: Err(Refusal::Itself(reason.to_owned())),
+            result: Err(refusal),
         });
     }
 
@@ -391,6 +420,20 @@ impl Source for FakeSource {
         Ok(Some(records))
     }
 
+    fn rewind(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal> {
+        let mut state = self.0.state();
+        let state = &mut *state;
+        let found = state.lanes.iter_mut().find(|(id, ..)| *id == lane);
+        let (_, number, next) = found.ok_or_else(|| anyhow!("{lane:?} is not assigned"))?;
+        *next = position.0;
+        state.history.push(Happened::Rewound(*number, position.0));
+        Ok(())
+    }
+
+    fn now(&self) -> Instant {
+        self.0.begun + self.0.state().passed
+    }
+
     fn end(&self, lane: LaneId) -> Option<i64> {
         let state = self.0.state();
         let (_, number, _) = state.lanes.iter().find(|(id, ..)| *id == lane)?;
@@ -412,7 +455,7 @@ impl Source for FakeSource {
         let action = self.0.state().during_waits.pop_front();
         match action {
             Some(action) => action(&mut self.0.state()),
-            None => thread::sleep(timeout.min(Duration::from_millis(1))),
+            None => self.0.state().passed += timeout,
         }
     }
 
@@ -433,10 +476,15 @@ impl Sink<FakeRecord> for FakeSink {
         if state.unknown.contains(outgoing.topic) {
             return Ok(Admission::Later);
         }
-        Ok(if state.forbidden.contains(outgoing.topic) {
-            Admission::Refused(format!("topic {} is forbidden", outgoing.topic))
-        } else {
-            Admission::Admitted
+        if state.forbidden.contains(outgoing.topic) {
+            let why = format!("topic {} is forbidden", outgoing.topic);
+            return Ok(Admission::Refused(Unwritable::new(why)));
+        }
+        let size = outgoing.value.map_or(0, <[u8]>::len);
+        let largest = state.largest.get(outgoing.topic);
+        Ok(match largest.is_some_and(|largest| size > *largest) {
+            true => Admission::Refused(Unwritable::too_large("it is too large")),
+            false => Admission::Admitted,
         })
     }
 
@@ -448,7 +496,11 @@ impl Sink<FakeRecord> for FakeSink {
     ) -> Result<Sent, Fatal> {
         let mut state = self.0.state();
         if state.unsendable.contains(outgoing.topic) {
-            return Ok(Sent::Refused(format!("topic {} is gone", outgoing.topic)));
+            let why = format!("topic {} takes nothing", outgoing.topic);
+            return Ok(Sent::Refused(Unwritable::new(why)));
+        }
+        if state.gone.contains(outgoing.topic) {
+            return Ok(Sent::Waits(format!("topic {} is gone", outgoing.topic)));
         }
         match &mut state.room {
             Some(0) => return Ok(Sent::Full),
@@ -520,7 +572,7 @@ impl OffsetStore for FakeStore {
             state.failing_commits_now -= 1;
             return Err(anyhow!("the coordinator is away"));
         }
-        if Instant::now() >= deadline {
+        if self.0.begun + state.passed >= deadline {
             return Err(anyhow!("no answer within 0ns"));
         }
         state.store(positions);
@@ -540,7 +592,11 @@ impl Transform for FakePlugin {
         let mut state = self.0.state();
         let offsets = records.iter().map(Record::offset).collect();
         state.history.push(Happened::Judged(number, offsets));
+        let calls = std::mem::take(&mut state.calls);
         if let Some(fault) = state.faults.pop_front() {
+            return Err(fault);
+        }
+        if let Some(fault) = state.hiccup.take().filter(|_| calls > 0) {
             return Err(fault);
         }
         let mut verdicts = Vec::with_capacity(records.len());
@@ -554,6 +610,7 @@ impl Transform for FakePlugin {
             }
             verdicts.push(state.verdicts.get(&at).cloned().unwrap_or(Verdict::Forward));
         }
+        state.calls = calls + 1;
         Ok(verdicts)
     }
 }

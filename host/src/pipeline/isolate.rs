@@ -1,87 +1,82 @@
-//! Finds the record that breaks the plugin. Pure: it knows the transform only
-//! by its port.
+//! The hunt for the record that breaks the plugin: how many records the next
+//! call gets. Pure.
 //!
 //! A trap may come from the instance's state and not from a record, so a fresh
-//! instance runs the whole batch once more, then its halves, until the culprit
-//! stands alone. After a time-out single records run at once.
+//! instance runs the whole batch once more. Then it is halved, until the culprit
+//! stands alone. After a time-out records go one by one at once, because each
+//! further time-out would cost as long again. The verdicts of every call that
+//! went well are used, and the worker goes on with its other work between two
+//! calls, so that a hunt never costs the membership.
 
-use crate::pipeline::ports::{Fatal, Fault, Transform};
-use crate::record::{Record, TopicPartition, Verdict};
-
-/// The verdicts of `records`, up to the first one that breaks a fresh instance
-/// on its own, whose verdict is then a `Fail` with the fault as its reason, and
-/// the last of the answer.
-pub fn judge<T: Transform, R: Record>(
-    transform: &mut T,
-    partition: &TopicPartition,
-    records: &[R],
-) -> Result<Vec<Verdict>, Fatal> {
-    match transform.process(partition, records) {
-        Ok(verdicts) => Ok(verdicts),
-        Err(Fault::Fatal(error)) => Err(error),
-        Err(fault @ Fault::Broke(_)) => {
-            tracing::warn!(%partition, records = records.len(), %fault,
-                "the plugin broke; a fresh instance looks for the record that does it");
-            let mut found = Vec::with_capacity(records.len());
-            hunt(transform, partition, records, &mut found)?;
-            Ok(found)
-        }
-        Err(fault @ Fault::TimedOut(_)) => {
-            tracing::warn!(%partition, records = records.len(), %fault,
-                "the plugin took too long; its records are tried one by one");
-            let mut found = Vec::with_capacity(records.len());
-            one_by_one(transform, partition, records, &mut found)?;
-            Ok(found)
-        }
-    }
+/// How a call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A trap, a wrong count, a limit.
+    Broke,
+    TimedOut,
 }
 
-/// Whether the hunt goes on behind these records.
-#[derive(PartialEq)]
-enum Hunt {
-    GoesOn,
-    Found,
+/// What a failed call leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Smaller calls, or the same once more.
+    Again,
+    /// The call's only record is to blame.
+    Culprit,
 }
 
-fn hunt<T: Transform, R: Record>(
-    transform: &mut T,
-    partition: &TopicPartition,
-    records: &[R],
-    found: &mut Vec<Verdict>,
-) -> Result<Hunt, Fatal> {
-    match transform.process(partition, records) {
-        Ok(verdicts) => {
-            found.extend(verdicts);
-            Ok(Hunt::GoesOn)
-        }
-        Err(Fault::Fatal(error)) => Err(error),
-        Err(fault) if records.len() == 1 => {
-            found.push(Verdict::Fail(fault.to_string()));
-            Ok(Hunt::Found)
-        }
-        Err(Fault::TimedOut(_)) => one_by_one(transform, partition, records, found),
-        Err(Fault::Broke(_)) => {
-            let (left, right) = records.split_at(records.len() / 2);
-            match hunt(transform, partition, left, found)? {
-                Hunt::Found => Ok(Hunt::Found),
-                Hunt::GoesOn => hunt(transform, partition, right, found),
-            }
-        }
-    }
+/// The hunt in the records of one fetch, which are counted from 0.
+#[derive(Debug, Default)]
+pub struct Hunt {
+    /// A culprit stands before this one.
+    until: usize,
+    step: Step,
 }
 
-fn one_by_one<T: Transform, R: Record>(
-    transform: &mut T,
-    partition: &TopicPartition,
-    records: &[R],
-    found: &mut Vec<Verdict>,
-) -> Result<Hunt, Fatal> {
-    for record in records.chunks(1) {
-        if hunt(transform, partition, record, found)? == Hunt::Found {
-            return Ok(Hunt::Found);
+#[derive(Debug, Default, Clone, Copy)]
+enum Step {
+    /// All of them once more.
+    #[default]
+    Whole,
+    /// The first half of them.
+    Half,
+    OneByOne,
+}
+
+impl Hunt {
+    /// The most records of the next call, which begins at `next`.
+    pub fn most(&self, next: usize) -> usize {
+        match self.until.saturating_sub(next) {
+            0 => usize::MAX,
+            left => match self.step {
+                Step::Whole => left,
+                Step::Half => (left / 2).max(1),
+                Step::OneByOne => 1,
+            },
         }
     }
-    Ok(Hunt::GoesOn)
+
+    /// A call of the records from `next` on failed. `fresh`: it was the first one
+    /// of its instance.
+    pub fn failed(&mut self, next: usize, count: usize, kind: Kind, fresh: bool) -> Next {
+        if count == 1 && fresh {
+            return Next::Culprit;
+        }
+        let hunting = next < self.until;
+        self.step = match (kind, self.step) {
+            (Kind::TimedOut, _) => Step::OneByOne,
+            (Kind::Broke, Step::OneByOne) if hunting => Step::OneByOne,
+            // The instance's state may be to blame, which halves would not tell.
+            (Kind::Broke, _) if !hunting && !fresh => Step::Whole,
+            (Kind::Broke, _) => Step::Half,
+        };
+        self.until = match self.step {
+            // The others behind it are still to be tried one by one.
+            Step::OneByOne if hunting => self.until,
+            _ => next + count,
+        };
+        Next::Again
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! A lane: one assigned partition on its way through a worker, with its
 //! progress and the records that it has in hand.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
 
+use crate::pipeline::isolate::Hunt;
 use crate::pipeline::ports::LaneId;
 use crate::pipeline::progress::{Progress, Sequence};
-use crate::record::{NextOffset, TopicPartition, Verdict};
+use crate::record::{NextOffset, Output, Rejected, TopicPartition, Verdict};
 
 pub struct Lane<B> {
     pub id: LaneId,
@@ -13,6 +15,14 @@ pub struct Lane<B> {
     pub progress: Progress,
     /// What was fetched and is not sent yet.
     pub work: Option<Work<B>>,
+    /// Something that it sent was refused: once everything in flight is answered,
+    /// it goes back to the first record that is not done.
+    pub goes_back: bool,
+    pub rest: Rest,
+    /// The records that the broker refused, by offset.
+    pub suspects: BTreeMap<i64, Suspect>,
+    /// The offsets of the records whose dead letters are on their way.
+    pub letters: BTreeSet<i64>,
 }
 
 impl<B> Lane<B> {
@@ -22,7 +32,89 @@ impl<B> Lane<B> {
             partition,
             progress: Progress::new(start, stored),
             work: None,
+            goes_back: false,
+            rest: Rest::default(),
+            suspects: BTreeMap::new(),
+            letters: BTreeSet::new(),
         }
+    }
+
+    /// The broker refused an output of the record at `offset` for what it is.
+    /// `false`: not even a dead letter without a value was taken.
+    pub fn suspect(&mut self, offset: i64, why: String) -> bool {
+        self.goes_back = true;
+        let letter = self.letters.contains(&offset);
+        match self.suspects.get_mut(&offset) {
+            // It may have been refused for another record of its batch.
+            None => {
+                self.suspects.insert(offset, Suspect::default());
+            }
+            Some(suspect) if !letter => suspect.guilty = Some(why),
+            Some(suspect) if !suspect.bare => suspect.bare = true,
+            Some(_) => return false,
+        }
+        true
+    }
+
+    /// Forgets what was kept of records that are done.
+    pub fn forget_done(&mut self) {
+        if self.suspects.is_empty() && self.letters.is_empty() {
+            return;
+        }
+        let done = self.progress.done().0;
+        self.suspects = self.suspects.split_off(&done);
+        self.letters = self.letters.split_off(&done);
+    }
+
+    /// Whether something of it is neither done nor waiting in its partition.
+    pub fn is_busy(&self) -> bool {
+        self.work.is_some() || self.goes_back || self.progress.outstanding() > 0
+    }
+}
+
+/// A record that the broker refused when it was on its way. It is sent again
+/// alone, so that it is known whether it was refused for itself.
+#[derive(Debug, Default)]
+pub struct Suspect {
+    /// Why it was refused when it was alone.
+    pub guilty: Option<String>,
+    /// Its dead letter was refused, too, and goes without the value.
+    pub bare: bool,
+}
+
+/// How long a lane waits for its surroundings before it tries again: longer
+/// each time, until something of it is acknowledged.
+#[derive(Debug, Default)]
+pub struct Rest {
+    until: Option<Instant>,
+    times: u32,
+}
+
+impl Rest {
+    const FIRST: Duration = Duration::from_millis(500);
+    const LONGEST: Duration = Duration::from_secs(10);
+
+    pub fn begin(&mut self, now: Instant) -> Duration {
+        let long = Self::FIRST
+            .saturating_mul(1 << self.times.min(16))
+            .min(Self::LONGEST);
+        self.times += 1;
+        self.until = Some(now + long);
+        long
+    }
+
+    pub fn lasts(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| now < until)
+    }
+
+    /// Whether it is not known yet if the surroundings work again.
+    pub fn is_probing(&self) -> bool {
+        self.times > 0
+    }
+
+    /// Something of the lane was acknowledged.
+    pub fn went_well(&mut self) {
+        self.times = 0;
     }
 }
 
@@ -33,8 +125,19 @@ pub struct Work<B> {
     pub next: usize,
     /// The verdicts of the records from `next` on, as far as they are judged.
     pub verdicts: VecDeque<Verdict>,
+    /// Which of the records break the plugin.
+    pub hunt: Hunt,
     /// Set while the record at `next` is being sent.
     pub open: Option<Open>,
+    /// Set where the record at `next` was rejected, and goes on all the same.
+    pub fallen: Option<Fallen>,
+}
+
+/// A rejected record, and what goes out in place of its outputs.
+pub struct Fallen {
+    pub rejected: Rejected,
+    /// `None`: it is dropped.
+    pub letter: Option<Output>,
 }
 
 /// A record whose outputs are being sent.
@@ -51,7 +154,9 @@ impl<B> Work<B> {
             records,
             next: 0,
             verdicts: VecDeque::new(),
+            hunt: Hunt::default(),
             open: None,
+            fallen: None,
         }
     }
 

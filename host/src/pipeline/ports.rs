@@ -2,6 +2,7 @@
 //! offsets and a transform. The kafka and plugin rooms implement these for real,
 //! the tests with fakes; nothing here knows a broker or Wasm.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use crate::pipeline::progress::Sequence;
@@ -79,10 +80,20 @@ pub trait Source {
     fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal>;
     /// At most `max` records that have arrived for a lane; `None` if there are none.
     fn fetch(&mut self, lane: LaneId, max: usize) -> Result<Option<Self::Batch>, Fatal>;
+    /// Reads a lane once more from `position` on, which it has passed.
+    fn rewind(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal>;
     /// The end of a lane's partition, as far as it is known without asking.
     fn end(&self, lane: LaneId) -> Option<i64>;
+    /// Whether everything that it will ever give was fetched.
+    fn is_finished(&self) -> bool {
+        false
+    }
     /// Gives up partitions, after they were drained or lost. Their lanes end.
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal>;
+    /// The time, which a simulation makes itself.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
     /// Returns when there may be something to do, at `timeout` at the latest.
     fn wait(&mut self, timeout: Duration);
     /// Leaves for good, within `deadline`.
@@ -139,10 +150,34 @@ impl Outgoing<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Admission {
     Admitted,
-    /// The sink has to look something up first; ask again.
+    /// The sink has to look something up first, or waits for a topic that is
+    /// gone; ask again.
     Later,
-    /// It can never be written, and this says why.
-    Refused(String),
+    Refused(Unwritable),
+}
+
+/// Why an output can never be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwritable {
+    pub why: String,
+    /// It would do with less of it.
+    pub too_large: bool,
+}
+
+impl Unwritable {
+    pub fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            too_large: false,
+        }
+    }
+
+    pub fn too_large(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            too_large: true,
+        }
+    }
 }
 
 /// What became of a record that was handed to the sink.
@@ -152,8 +187,9 @@ pub enum Sent {
     Queued,
     /// There is no room now; nothing was sent.
     Full,
-    /// It can never be written, and this says why.
-    Refused(String),
+    /// Nothing was sent, for a reason that is not the record's and may pass.
+    Waits(String),
+    Refused(Unwritable),
 }
 
 /// The end of one sent output.
@@ -166,12 +202,12 @@ pub struct Ack {
 /// Why the broker did not take an output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// For what it is.
+    /// For what it is, or for what went out in one batch with it, which the
+    /// broker does not always tell apart.
     Itself(String),
-    /// For what went out in one batch with it. That one's own refusal comes in
-    /// the same call of [`Sink::acks`].
+    /// For what certainly is another record's fault.
     Neighbour(String),
-    /// For nothing of its own: the topic, the authorisation, the producer.
+    /// For nothing of its own: the topic, the authorisation.
     Surroundings(String),
 }
 
@@ -210,9 +246,18 @@ pub enum Fault {
     Fatal(Fatal),
 }
 
-/// Sees every record once it was judged and its outputs were sent (`--inspect`).
+/// What became of a record.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome<'a> {
+    /// Its outputs were sent.
+    Judged(&'a Verdict),
+    /// It went to its dead letter, or was dropped.
+    Rejected(&'a Rejected),
+}
+
+/// Sees every record once what came of it was sent (`--inspect`).
 /// An error of kind `BrokenPipe` ends the run quietly, any other one fails it.
-pub type Tap = Box<dyn FnMut(&TopicPartition, &dyn Record, &Verdict) -> std::io::Result<()> + Send>;
+pub type Tap = Box<dyn FnMut(&TopicPartition, &dyn Record, Outcome<'_>) -> io::Result<()> + Send>;
 
 /// Why a worker ended before it was told to.
 #[derive(Debug)]

@@ -98,8 +98,8 @@ impl Progress {
         }
     }
 
-    /// One output of the record was refused by the broker: the record stays open
-    /// for good, so that nothing from it on is ever committed.
+    /// One output of the record was refused by the broker: the record stays open,
+    /// so that nothing from it on is committed before a [`restart`](Self::restart).
     pub fn refused(&mut self) {
         self.outstanding = self.outstanding.saturating_sub(1);
     }
@@ -108,6 +108,20 @@ impl Progress {
     /// it was dropped).
     pub fn settle(&mut self, sequence: Sequence) {
         self.close_one(sequence);
+    }
+
+    /// Forgets every record that is not done, and says where they begin: they
+    /// will be read again. Nothing of them may be unanswered.
+    pub fn restart(&mut self) -> NextOffset {
+        debug_assert_eq!(self.outstanding, 0, "an answer would meet another record");
+        self.head = self.head.wrapping_add(self.entries.len() as u64);
+        self.entries.clear();
+        self.done
+    }
+
+    /// How many records have begun their way and are not done.
+    pub fn open(&self) -> usize {
+        self.entries.len()
     }
 
     /// The offset of a record that is still open.

@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::config::Choice;
 
 const LEAST: &str = "plugin.path = 'clean.wasm'\ninput.topics = ['orders']\n";
 
@@ -247,14 +248,80 @@ fn capabilities_have_names() {
 }
 
 #[test]
-fn the_policy_is_stop() {
-    pipeline("errors.policy = 'stop'");
-    let other = error("errors.policy = 'drop'");
+fn the_policy_is_stop_without_a_dead_letter_topic_and_dead_letter_with_one() {
+    assert_eq!(pipeline("").errors.policy, Choice::Stop);
+    assert_eq!(
+        pipeline("errors.dead_letter = 'dead'").errors.policy,
+        Choice::DeadLetter("dead".to_owned())
+    );
+    for (policy, choice) in [
+        ("stop", Choice::Stop),
+        ("drop", Choice::Drop),
+        ("dead-letter", Choice::DeadLetter("dead".to_owned())),
+    ] {
+        let lines = format!("errors.policy = '{policy}'\nerrors.dead_letter = 'dead'");
+        assert_eq!(pipeline(&lines).errors.policy, choice);
+    }
+}
+
+#[test]
+fn a_policy_that_is_none_or_lacks_its_topic_is_refused() {
+    let other = error("errors.policy = 'stp'");
     assert!(
         other.starts_with("errors.policy (pipeline.toml, line 3): "),
         "{other}"
     );
-    assert!(error("errors.policy = 'stp'").contains("did you mean stop?"));
+    assert!(other.contains("did you mean stop?"), "{other}");
+    let topicless = error("errors.policy = 'dead-letter'");
+    assert!(topicless.contains("--dead-letter TOPIC"), "{topicless}");
+}
+
+#[test]
+fn a_dead_letter_topic_is_legal_and_neither_an_input_nor_the_output() {
+    for (lines, part) in [
+        ("errors.dead_letter = 'a b'", "a b"),
+        ("errors.dead_letter = 'orders'", "is also an input"),
+        (
+            "output.topic = 'out'\nerrors.dead_letter = 'out'",
+            "is also the output",
+        ),
+    ] {
+        let error = error(lines);
+        assert!(
+            error.starts_with("errors.dead_letter (pipeline.toml, line "),
+            "{error}"
+        );
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn the_breaker_is_set_or_switched_off() {
+    let breaker = |lines| pipeline(lines).errors.breaker;
+    assert_eq!(breaker(""), Some(defaults::BREAKER));
+    assert_eq!(breaker("errors.breaker = 'off'"), None);
+    let half = breaker("errors.breaker = '50% of 10'").unwrap();
+    assert_eq!((half.failed, half.of), (5, 10));
+    let wrong = error("errors.breaker = 'often'");
+    assert!(
+        wrong.starts_with("errors.breaker (pipeline.toml, line 3): "),
+        "{wrong}"
+    );
+}
+
+#[test]
+fn the_topics_that_a_plugin_may_name_are_globs() {
+    let allow = pipeline("output.allow = ['eu-*', 'all']")
+        .output
+        .allow
+        .unwrap();
+    assert!(allow.is_match("eu-west") && allow.is_match("all"));
+    assert!(!allow.is_match("us-west"));
+    let wrong = error("output.allow = ['[']");
+    assert!(
+        wrong.starts_with("output.allow (pipeline.toml, line 3): "),
+        "{wrong}"
+    );
 }
 
 // The plugin's configuration.

@@ -1,232 +1,170 @@
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::pipeline::fakes::{FakeRecord, World, output, partition};
 
-fn records(count: i64) -> Vec<FakeRecord> {
-    (0..count).map(|o| FakeRecord::new(0, o)).collect()
+/// What breaks a plugin, for the tests.
+#[derive(Debug, Clone, Default)]
+struct Plugin {
+    /// Records that trap.
+    poison: BTreeSet<usize>,
+    /// Records that take too long.
+    slow: BTreeSet<usize>,
+    /// How many records an instance survives.
+    lives: Option<usize>,
+    seen: usize,
 }
 
-/// Each verdict of the fake plugin says which record it is for.
-fn verdict(offset: i64) -> Verdict {
-    Verdict::Replace(output(&format!("verdict {offset}")))
-}
-
-fn world(count: i64) -> World {
-    let world = World::default();
-    for offset in 0..count {
-        world.says(0, offset, verdict(offset));
+impl Plugin {
+    fn call(&mut self, records: std::ops::Range<usize>) -> Result<(), Kind> {
+        for record in records {
+            self.seen += 1;
+            if self.lives.is_some_and(|lives| self.seen > lives) || self.poison.contains(&record) {
+                self.seen = 0;
+                return Err(Kind::Broke);
+            }
+            if self.slow.contains(&record) {
+                self.seen = 0;
+                return Err(Kind::TimedOut);
+            }
+        }
+        Ok(())
     }
-    world
 }
 
-fn run(world: &World, count: i64) -> Result<Vec<Verdict>, Fatal> {
-    judge(&mut world.ports().3, &partition(0), &records(count))
+/// The calls that were made (first, count) and the culprits.
+fn hunt(mut plugin: Plugin, count: usize, batch: usize) -> (Vec<(usize, usize)>, Vec<usize>) {
+    let mut hunt = Hunt::default();
+    let (mut next, mut fresh) = (0, true);
+    let (mut calls, mut culprits) = (Vec::new(), Vec::new());
+    while next < count {
+        assert!(calls.len() < 100 * count, "it comes to no end");
+        let most = hunt.most(next).min(batch).min(count - next);
+        calls.push((next, most));
+        match plugin.call(next..next + most) {
+            Ok(()) => {
+                fresh = false;
+                next += most;
+            }
+            Err(kind) => match hunt.failed(next, most, kind, std::mem::replace(&mut fresh, true)) {
+                Next::Again => {}
+                Next::Culprit => {
+                    culprits.push(next);
+                    next += 1;
+                }
+            },
+        }
+    }
+    (calls, culprits)
 }
 
-fn broke() -> Fault {
-    Fault::Broke("state".to_owned())
-}
-
-fn timed_out() -> Fault {
-    Fault::TimedOut("slow".to_owned())
-}
-
-fn fatal() -> Fault {
-    Fault::Fatal(anyhow::anyhow!("no memory for an instance"))
-}
-
-/// The verdicts of those before the culprit, and its failure.
-fn up_to(culprit: i64, reason: &str) -> Vec<Verdict> {
-    (0..culprit)
-        .map(verdict)
-        .chain([Verdict::Fail(reason.to_owned())])
-        .collect()
-}
-
-fn all(count: i64) -> Vec<Verdict> {
-    (0..count).map(verdict).collect()
-}
-
-#[test]
-fn a_batch_without_a_fault_is_one_call() {
-    let world = world(5);
-    assert_eq!(run(&world, 5).unwrap(), all(5));
-    assert_eq!(world.calls(), [[0, 1, 2, 3, 4]]);
+fn poison(records: impl IntoIterator<Item = usize>) -> Plugin {
+    Plugin {
+        poison: records.into_iter().collect(),
+        ..Plugin::default()
+    }
 }
 
 #[test]
-fn the_culprit_is_the_last_verdict_and_carries_the_reason() {
-    let world = world(5);
-    world.state().poison.insert((0, 3));
-    assert_eq!(run(&world, 5).unwrap(), up_to(3, "offset 3 is poison"));
+fn without_a_fault_everything_goes_together() {
+    assert_eq!(hunt(Plugin::default(), 8, 100), (vec![(0, 8)], vec![]));
 }
 
 #[test]
-fn the_whole_batch_runs_once_more_before_it_is_halved() {
-    let world = world(4);
-    world.state().poison.insert((0, 2));
-    run(&world, 4).unwrap();
+fn halves_close_in_on_the_culprit_and_the_rest_goes_together() {
+    let (calls, culprits) = hunt(poison([2]), 8, 100);
+    assert_eq!(culprits, [2]);
     assert_eq!(
-        world.calls(),
+        calls,
         [
-            vec![0, 1, 2, 3],
-            vec![0, 1, 2, 3],
-            vec![0, 1],
-            vec![2, 3],
-            vec![2]
+            (0, 8), // the first call of its instance, so its state is not to blame
+            (0, 4),
+            (0, 2), // goes well
+            (2, 1), // breaks an instance that has been called
+            (2, 1), // the culprit
+            (3, 5),
         ]
     );
 }
 
 #[test]
-fn a_single_record_that_breaks_a_fresh_instance_too_is_the_culprit() {
-    let world = world(1);
-    world.state().poison.insert((0, 0));
-    assert_eq!(run(&world, 1).unwrap(), up_to(0, "offset 0 is poison"));
-    assert_eq!(world.calls(), [[0], [0]]);
+fn a_batch_that_breaks_a_used_instance_is_run_again_whole() {
+    let plugin = Plugin {
+        lives: Some(10),
+        ..Plugin::default()
+    };
+    let (calls, culprits) = hunt(plugin, 16, 8);
+    assert!(culprits.is_empty(), "{culprits:?}");
+    assert_eq!(calls, [(0, 8), (8, 8), (8, 8)]);
 }
 
 #[test]
-fn a_trap_from_state_that_a_fresh_instance_does_not_repeat_fails_no_record() {
-    let world = world(6);
-    world.state().faults.push_back(broke());
-    assert_eq!(run(&world, 6).unwrap(), all(6));
-    assert_eq!(world.calls().len(), 2);
+fn after_a_time_out_records_go_one_by_one_until_the_call_s_end() {
+    let plugin = Plugin {
+        slow: [1].into(),
+        ..Plugin::default()
+    };
+    let (calls, culprits) = hunt(plugin, 6, 4);
+    assert_eq!(culprits, [1]);
+    assert_eq!(
+        calls,
+        [
+            (0, 4),
+            (0, 1),
+            (1, 1), // on an instance that has been called
+            (1, 1), // the culprit
+            (2, 1),
+            (3, 1),
+            (4, 2),
+        ]
+    );
 }
 
 #[test]
-fn a_trap_from_state_during_the_hunt_fails_no_record() {
-    // The batch, the batch again, a half, a quarter; the single record then works.
-    for traps in 1..=4 {
-        let world = world(8);
-        world.state().faults.extend((0..traps).map(|_| broke()));
-        assert_eq!(run(&world, 8).unwrap(), all(8));
+fn a_single_record_is_blamed_only_by_a_fresh_instance() {
+    let plugin = Plugin {
+        lives: Some(1),
+        ..Plugin::default()
+    };
+    let (calls, culprits) = hunt(plugin, 3, 1);
+    assert!(culprits.is_empty(), "{culprits:?}");
+    assert_eq!(calls, [(0, 1), (1, 1), (1, 1), (2, 1), (2, 1)]);
+}
+
+#[test]
+fn one_culprit_among_a_thousand_costs_few_calls_and_few_records() {
+    for culprit in 0..1000 {
+        let (calls, culprits) = hunt(poison([culprit]), 1000, 1000);
+        assert_eq!(culprits, [culprit]);
+        assert!(calls.len() <= 14, "{culprit}: {calls:?}");
+        let records: usize = calls.iter().map(|(_, count)| count).sum();
+        assert!(records <= 4000, "{culprit}: {records} records were run");
     }
-}
-
-#[test]
-fn after_a_time_out_records_run_one_by_one() {
-    let world = world(4);
-    world.state().slow.insert((0, 2));
-    assert_eq!(run(&world, 4).unwrap(), up_to(2, "offset 2 is slow"));
-    assert_eq!(world.calls(), [vec![0, 1, 2, 3], vec![0], vec![1], vec![2]]);
-}
-
-#[test]
-fn a_time_out_that_no_single_record_repeats_fails_no_record() {
-    let world = world(4);
-    world.state().faults.push_back(timed_out());
-    assert_eq!(run(&world, 4).unwrap(), all(4));
-    assert_eq!(
-        world.calls(),
-        [vec![0, 1, 2, 3], vec![0], vec![1], vec![2], vec![3]]
-    );
-}
-
-#[test]
-fn a_time_out_during_the_hunt_goes_to_single_records_at_once() {
-    let world = world(4);
-    world.state().faults.push_back(broke());
-    world.state().slow.insert((0, 1));
-    assert_eq!(run(&world, 4).unwrap(), up_to(1, "offset 1 is slow"));
-    assert_eq!(
-        world.calls(),
-        [vec![0, 1, 2, 3], vec![0, 1, 2, 3], vec![0], vec![1]]
-    );
-}
-
-#[test]
-fn a_record_that_breaks_alone_after_a_time_out_is_the_culprit() {
-    let world = world(4);
-    world.state().faults.push_back(timed_out());
-    world.state().poison.insert((0, 1));
-    assert_eq!(run(&world, 4).unwrap(), up_to(1, "offset 1 is poison"));
-}
-
-#[test]
-fn a_fatal_error_passes_through_at_once() {
-    let world = world(4);
-    world.state().faults.push_back(fatal());
-    let error = run(&world, 4).unwrap_err();
-    assert_eq!(error.to_string(), "no memory for an instance");
-    assert_eq!(world.calls().len(), 1);
-}
-
-#[test]
-fn a_fatal_error_during_the_hunt_passes_through() {
-    for before in [vec![broke()], vec![broke(), broke()], vec![timed_out()]] {
-        let world = world(4);
-        let calls = before.len() + 1;
-        world.state().faults.extend(before);
-        world.state().faults.push_back(fatal());
-        assert!(run(&world, 4).is_err());
-        assert_eq!(world.calls().len(), calls);
-    }
-}
-
-#[test]
-fn a_fail_verdict_is_no_fault_and_hides_no_record_behind_it() {
-    let world = world(3);
-    world.says(0, 1, Verdict::Fail("no order".to_owned()));
-    let verdicts = run(&world, 3).unwrap();
-    assert_eq!(
-        verdicts,
-        [verdict(0), Verdict::Fail("no order".to_owned()), verdict(2)]
-    );
-    assert_eq!(world.calls().len(), 1);
 }
 
 proptest! {
     #[test]
-    fn the_first_poisonous_record_is_found_at_any_place(
-        count in 1i64..70,
-        poison in prop::collection::btree_set(0i64..70, 0..6),
+    fn exactly_the_culprits_are_found_whatever_they_do(
+        poison in prop::collection::btree_set(0usize..60, 0..6),
+        slow in prop::collection::btree_set(0usize..60, 0..6),
+        count in 1usize..60,
+        batch in 1usize..60,
     ) {
-        let world = world(count);
-        world.state().poison.extend(poison.iter().map(|offset| (0, *offset)));
-        let verdicts = run(&world, count).unwrap();
-        let calls = world.calls();
-        match poison.range(..count).next() {
-            None => {
-                prop_assert_eq!(verdicts, all(count));
-                prop_assert_eq!(calls.len(), 1);
-            }
-            Some(culprit) => {
-                prop_assert_eq!(verdicts, up_to(*culprit, &format!("offset {culprit} is poison")));
-                // Two for the whole batch, and two a halving.
-                let halvings = (count.ilog2() + 1) as usize;
-                prop_assert!(calls.len() <= 2 + 2 * halvings, "{} calls", calls.len());
-                prop_assert_eq!(calls.last().unwrap(), &vec![*culprit]);
-            }
-        }
+        let plugin = Plugin { poison: poison.clone(), slow: slow.clone(), ..Plugin::default() };
+        let (_, culprits) = hunt(plugin, count, batch);
+        let expected: Vec<usize> =
+            poison.union(&slow).copied().filter(|record| *record < count).collect();
+        prop_assert_eq!(culprits, expected);
     }
 
     #[test]
-    fn whatever_breaks_the_verdicts_are_those_of_the_first_records_in_order(
-        count in 1i64..40,
-        poison in prop::collection::btree_set(0i64..40, 0..4),
-        slow in prop::collection::btree_set(0i64..40, 0..4),
-        faults in prop::collection::vec(any::<bool>(), 0..6),
+    fn an_instance_that_only_wears_out_blames_nobody(
+        lives in 1usize..40,
+        count in 1usize..60,
+        batch in 1usize..60,
     ) {
-        let world = world(count);
-        world.state().poison.extend(poison.iter().map(|offset| (0, *offset)));
-        world.state().slow.extend(slow.iter().map(|offset| (0, *offset)));
-        world.state().faults.extend(faults.iter().map(|broken| {
-            if *broken { broke() } else { timed_out() }
-        }));
-        let verdicts = run(&world, count).unwrap();
-        let (last, before) = verdicts.split_last().unwrap();
-        for (offset, found) in (0..).zip(before) {
-            prop_assert_eq!(found, &verdict(offset));
-        }
-        let at = i64::try_from(before.len()).unwrap();
-        if let Verdict::Fail(_) = last {
-            let guilty = poison.contains(&at) || slow.contains(&at) || !faults.is_empty();
-            prop_assert!(guilty, "offset {} was failed without a reason", at);
-        } else {
-            prop_assert_eq!(at + 1, count);
-            prop_assert_eq!(last, &verdict(at));
-        }
+        let plugin = Plugin { lives: Some(lives.max(batch)), ..Plugin::default() };
+        prop_assert!(hunt(plugin, count, batch).1.is_empty());
     }
 }

@@ -2,13 +2,15 @@ use std::cell::Cell;
 use std::io;
 
 use super::*;
+use crate::pipeline::dead_letter::Provenance;
 use crate::pipeline::fakes::{
     self, FakePlugin, FakeRecord, FakeSink, FakeSource, FakeStore, Happened, State, World, output,
     partition,
 };
-use crate::pipeline::ports::Fault;
-use crate::record::{OutputHeaders, OwnedHeader, Payload, Timestamp};
+use crate::pipeline::ports::{Fault, Outcome, Refusal};
+use crate::record::{Output, OutputHeaders, OwnedHeader, Payload, Rejected, Stage, Timestamp};
 
+mod policies;
 mod script;
 
 type Fake = Worker<FakeSource, FakeSink, FakeStore, FakePlugin>;
@@ -29,6 +31,22 @@ fn settings(drain: Duration) -> Settings {
         commit_interval: Duration::ZERO,
         drain,
         default_topic: Some("out".into()),
+        redirect: None,
+        policy: Policy::Stop,
+        breaker: None,
+    }
+}
+
+fn dead_letters() -> Policy {
+    Policy::DeadLetter {
+        topic: "dead".into(),
+        by: Provenance {
+            pipeline: "p".to_owned(),
+            plugin: "x".to_owned(),
+            digest: "d".to_owned(),
+            contract: "c".to_owned(),
+            version: "v".to_owned(),
+        },
     }
 }
 
@@ -94,11 +112,11 @@ fn rejected(result: Result<(), Failure>) -> Rejected {
 }
 
 /// That this did not wait for something that can't come.
-fn at_once<T>(what: impl FnOnce() -> T) -> T {
-    let begun = Instant::now();
+fn at_once<T>(world: &World, what: impl FnOnce() -> T) -> T {
+    let begun = world.state().passed;
     let result = what();
     assert!(
-        begun.elapsed() < PATIENCE / 2,
+        world.state().passed - begun < PATIENCE / 2,
         "it waited out the whole drain for nothing"
     );
     result
@@ -572,7 +590,7 @@ fn a_revoke_drains_then_commits_then_releases() {
     world.revoke(&[0]);
     world.during_a_wait(|state| state.acknowledge(0, 1));
     world.during_a_wait(|state| state.acknowledge(0, 0));
-    at_once(|| steps(&mut worker, 1));
+    at_once(&world, || steps(&mut worker, 1));
     let acknowledged = world.when(&Happened::Acknowledged(0, 0));
     let committed = world.when(&Happened::Committed(0, 2));
     let released = world.when(&Happened::Released(vec![0]));
@@ -590,7 +608,7 @@ fn a_revoke_does_not_wait_for_other_lanes() {
         state.acknowledge(0, 0);
         state.acknowledge(0, 1);
     });
-    at_once(|| steps(&mut worker, 1));
+    at_once(&world, || steps(&mut worker, 1));
     assert_eq!(world.stored(0), Some(2));
 }
 
@@ -616,7 +634,7 @@ fn a_revoke_drops_what_is_judged_and_not_sent() {
     let mut worker = worker(&world);
     steps(&mut worker, 2);
     world.revoke(&[0]);
-    at_once(|| steps(&mut worker, 1));
+    at_once(&world, || steps(&mut worker, 1));
     world.state().unknown.clear();
     steps(&mut worker, 2);
     assert_eq!(world.values(), [""; 0]);
@@ -630,7 +648,7 @@ fn a_revoke_does_not_wait_for_a_record_that_a_full_sink_never_took() {
     let mut worker = worker(&world);
     steps(&mut worker, 2);
     world.revoke(&[0]);
-    at_once(|| steps(&mut worker, 1));
+    at_once(&world, || steps(&mut worker, 1));
     assert_eq!(world.stored(0), Some(1));
 }
 
@@ -643,7 +661,7 @@ fn a_revoke_of_a_half_sent_record_does_not_wait_out_the_drain() {
     steps(&mut worker, 2);
     world.revoke(&[0]);
     world.during_a_wait(|state| state.room = None);
-    at_once(|| steps(&mut worker, 1));
+    at_once(&world, || steps(&mut worker, 1));
     // Finished, or left to the next owner; the record behind it is not begun.
     assert!(matches!(world.stored(0), Some(1 | 2)));
     assert_eq!(world.state().lanes.len(), 0);
@@ -767,7 +785,7 @@ fn everything_before_a_rejected_record_is_finished_and_committed_and_nothing_aft
         world.during_a_wait(acknowledge(offset));
     }
     world.during_a_wait(State::acknowledge_all);
-    let rejected = at_once(|| rejected(run(&mut worker(&world))));
+    let rejected = at_once(&world, || rejected(run(&mut worker(&world))));
     assert_eq!(rejected.position.offset, 3);
     assert_eq!(world.sent_offsets(0), [0, 1, 1, 2]);
     assert_eq!(world.stored(0), Some(3));
@@ -804,7 +822,7 @@ fn a_record_of_which_one_output_is_refused_sends_none_of_them() {
         ]),
     );
     world.state().forbidden.insert("secret".to_owned());
-    let rejected = at_once(|| rejected(run(&mut worker(&world))));
+    let rejected = at_once(&world, || rejected(run(&mut worker(&world))));
     assert_eq!(rejected.stage, Stage::Produce);
     assert_eq!(rejected.position, partition(0).at(1));
     assert_eq!(rejected.reason, "topic secret is forbidden");
@@ -841,7 +859,7 @@ fn an_output_that_is_refused_when_it_is_sent_is_never_committed_past() {
     let rejected = rejected(run(&mut worker_with(&world, settings(IMPATIENCE))));
     assert_eq!(rejected.stage, Stage::Produce);
     assert_eq!(rejected.position, partition(0).at(1));
-    assert_eq!(rejected.reason, "topic gone is gone");
+    assert_eq!(rejected.reason, "topic gone takes nothing");
     assert_eq!(world.sent_offsets(0), [0, 1]);
     assert_eq!(world.stored(0), Some(1));
 }
@@ -850,23 +868,76 @@ fn an_output_that_is_refused_when_it_is_sent_is_never_committed_past() {
 fn the_stop_does_not_wait_for_an_output_that_was_refused_when_it_was_sent() {
     let world = world(1, 2);
     world.state().unsendable.insert("out".to_owned());
-    at_once(|| rejected(run(&mut worker(&world))));
+    at_once(&world, || rejected(run(&mut worker(&world))));
 }
 
+// What the broker refuses when it was on its way.
+
 #[test]
-fn an_output_that_the_broker_refuses_late_is_never_committed_past() {
+fn a_record_that_the_broker_refuses_is_sent_again_alone_before_it_is_rejected() {
     let world = corked(1, 4);
-    let mut worker = worker_with(&world, settings(IMPATIENCE));
+    let mut worker = worker(&world);
     steps(&mut worker, 1);
     world.state().acknowledge(0, 0);
     world.state().fail_delivery(0, 1, "it is too large");
     world.state().acknowledge(0, 2);
     world.state().acknowledge(0, 3);
+    steps(&mut worker, 2);
+    assert_eq!(world.sent_offsets(0), [0, 1, 2, 3, 1], "alone");
+    world.state().fail_delivery(0, 1, "it is too large");
     let rejected = rejected(run(&mut worker));
     assert_eq!(rejected.stage, Stage::Produce);
     assert_eq!(rejected.position, partition(0).at(1));
     assert_eq!(rejected.reason, "it is too large");
     assert_eq!(world.stored(0), Some(1));
+}
+
+#[test]
+fn records_that_were_refused_for_another_one_go_out_when_they_are_alone() {
+    let world = corked(2, 4);
+    let mut worker = worker(&world);
+    steps(&mut worker, 1);
+    for offset in 0..3 {
+        world
+            .state()
+            .fail_delivery(0, offset, "one of the batch is too large");
+    }
+    world.state().acknowledge(0, 3);
+    steps(&mut worker, 2);
+    assert_eq!(
+        world.sent_offsets(0),
+        [0, 1, 2, 3],
+        "it waits for what the others have in flight"
+    );
+    for offset in 0..4 {
+        world.state().acknowledge(1, offset);
+    }
+    for offset in 0..3 {
+        steps(&mut worker, 2);
+        let again = &world.sent_offsets(0)[4..];
+        assert_eq!(again.last(), Some(&offset));
+        world.state().acknowledge(0, offset);
+    }
+    world.state().corked = false;
+    steps(&mut worker, 3);
+    assert_eq!(world.sent_offsets(0)[4..], [0, 1, 2, 3]);
+    assert_eq!(world.stored(0), Some(4));
+}
+
+#[test]
+fn what_was_refused_for_a_neighbour_goes_back_without_suspicion() {
+    let world = corked(1, 3);
+    let mut worker = worker(&world);
+    steps(&mut worker, 1);
+    let neighbour = || Refusal::Neighbour("in one batch".to_owned());
+    world.state().refuse(0, 0, neighbour());
+    world.state().refuse(0, 1, neighbour());
+    world.state().acknowledge(0, 2);
+    steps(&mut worker, 1);
+    assert_eq!(world.sent_offsets(0), [0, 1, 2, 0, 1, 2]);
+    world.state().corked = false;
+    steps(&mut worker, 1);
+    assert_eq!(world.stored(0), Some(3));
 }
 
 #[test]
@@ -876,12 +947,12 @@ fn the_stop_does_not_wait_for_an_output_that_the_broker_refused() {
     steps(&mut worker, 1);
     world.state().acknowledge(0, 0);
     world.state().fail_delivery(0, 1, "it is too large");
-    at_once(|| rejected(run(&mut worker)));
+    at_once(&world, || stop(&mut worker)).unwrap();
     assert_eq!(world.stored(0), Some(1));
 }
 
 #[test]
-fn a_second_refusal_during_the_stop_does_not_keep_what_is_done_from_being_committed() {
+fn a_refusal_during_the_stop_does_not_keep_what_is_done_from_being_committed() {
     let world = corked(2, 2);
     let mut worker = worker(&world);
     steps(&mut worker, 1);
@@ -891,9 +962,69 @@ fn a_second_refusal_during_the_stop_does_not_keep_what_is_done_from_being_commit
         state.fail_delivery(1, 1, "the second");
         state.acknowledge(0, 1);
     });
-    let rejected = at_once(|| rejected(run(&mut worker)));
-    assert_eq!(rejected.reason, "the first");
+    at_once(&world, || stop(&mut worker)).unwrap();
     assert_eq!((world.stored(0), world.stored(1)), (Some(0), Some(1)));
+}
+
+// The surroundings.
+
+#[test]
+fn a_partition_whose_topic_is_gone_waits_and_the_others_go_on() {
+    let world = world(2, 3);
+    let elsewhere = Output {
+        topic: Some("gone".to_owned()),
+        ..Output::FORWARD
+    };
+    world.says(0, 1, Verdict::Replace(elsewhere));
+    world.state().gone.insert("gone".to_owned());
+    let mut settings = settings(PATIENCE);
+    settings.policy = dead_letters();
+    let mut worker = worker_with(&world, settings);
+    steps(&mut worker, 5);
+    assert_eq!(world.sent_offsets(0), [0]);
+    assert_eq!((world.stored(0), world.stored(1)), (Some(1), Some(3)));
+    assert_eq!(worker.counters.totals().waits, 1, "and not once a step");
+    world.state().passed += Duration::from_secs(1);
+    steps(&mut worker, 1);
+    assert_eq!(worker.counters.totals().waits, 2);
+    world.state().gone.clear();
+    world.state().passed += Duration::from_secs(10);
+    steps(&mut worker, 3);
+    assert_eq!(world.sent_offsets(0), [0, 1, 2]);
+    assert_eq!(world.stored(0), Some(3));
+    assert_eq!(worker.counters.totals().dead_letters, 0);
+}
+
+#[test]
+fn an_outage_of_any_length_makes_no_dead_letter_and_sends_one_record_at_a_time() {
+    let world = corked(1, 3);
+    let mut settings = settings(PATIENCE);
+    settings.policy = dead_letters();
+    let mut worker = worker_with(&world, settings);
+    steps(&mut worker, 1);
+    assert_eq!(world.sent_offsets(0), [0, 1, 2]);
+    let unauthorised = || Refusal::Surroundings("not authorised".to_owned());
+    for offset in 0..3 {
+        world.state().refuse(0, offset, unauthorised());
+    }
+    for _ in 0..50 {
+        steps(&mut worker, 3);
+        let mut state = world.state();
+        state.passed += Duration::from_secs(10);
+        if !state.unacknowledged.is_empty() {
+            assert_eq!(state.unacknowledged.len(), 1);
+            state.refuse(0, 0, unauthorised());
+        }
+    }
+    assert_eq!(world.stored(0), Some(0));
+    world.state().corked = false;
+    steps(&mut worker, 1);
+    world.state().passed += Duration::from_secs(10);
+    steps(&mut worker, 6);
+    assert_eq!(world.stored(0), Some(3));
+    let sent = world.sent_offsets(0);
+    assert_eq!(sent[sent.len() - 3..], [0, 1, 2]);
+    assert_eq!(worker.counters.totals().dead_letters, 0);
 }
 
 // The stop.
@@ -906,7 +1037,7 @@ fn the_stop_waits_for_what_is_in_flight_and_commits_it() {
     for offset in [2, 0, 1] {
         world.during_a_wait(move |state| state.acknowledge(0, offset));
     }
-    at_once(|| stop(&mut worker)).unwrap();
+    at_once(&world, || stop(&mut worker)).unwrap();
     assert_eq!(world.stored(0), Some(3));
     assert_eq!(world.state().history.last(), Some(&Happened::Closed));
 }
@@ -930,7 +1061,7 @@ fn the_stop_finishes_a_half_sent_record_and_leaves_those_behind_it() {
     steps(&mut worker, 2);
     assert_eq!(world.values(), ["value 0", "1 first"]);
     world.during_a_wait(|state| state.room = Some(5));
-    at_once(|| stop(&mut worker)).unwrap();
+    at_once(&world, || stop(&mut worker)).unwrap();
     assert_eq!(world.values(), ["value 0", "1 first", "1 second"]);
     assert_eq!(world.stored(0), Some(2));
 }
@@ -951,7 +1082,7 @@ fn a_half_sent_record_that_is_refused_at_the_stop_does_not_keep_others_from_bein
     world.state().unsendable.insert("gone".to_owned());
     world.state().room = None;
     world.during_a_wait(State::acknowledge_all);
-    let rejected = at_once(|| rejected(stop(&mut worker)));
+    let rejected = at_once(&world, || rejected(stop(&mut worker)));
     assert_eq!(rejected.position, partition(0).at(0));
     assert_eq!((world.stored(0), world.stored(1)), (Some(0), Some(1)));
 }
@@ -1050,8 +1181,12 @@ fn the_tap_sees_every_record_once_with_its_verdict() {
     world.says(0, 1, two_outputs(1));
     world.state().room = Some(1);
     let (seen, sees) = std::sync::mpsc::channel();
-    let tap: Tap = Box::new(move |_, record, verdict| {
-        seen.send((record.offset(), verdict.name())).unwrap();
+    let tap: Tap = Box::new(move |_, record, outcome| {
+        let name = match outcome {
+            Outcome::Judged(verdict) => verdict.name(),
+            Outcome::Rejected(_) => "rejected",
+        };
+        seen.send((record.offset(), name)).unwrap();
         Ok(())
     });
     let mut worker = worker_with_tap(&world, tap);
@@ -1069,7 +1204,7 @@ fn a_reader_of_the_tap_that_goes_away_ends_the_run() {
         1 => Err(io::ErrorKind::BrokenPipe.into()),
         _ => Ok(()),
     });
-    let result = at_once(|| run(&mut worker_with_tap(&world, tap)));
+    let result = at_once(&world, || run(&mut worker_with_tap(&world, tap)));
     assert!(matches!(result, Err(Failure::TapClosed)), "{result:?}");
     // The record that was not shown was sent.
     assert_eq!(world.sent_offsets(0), [0, 1]);
@@ -1096,23 +1231,4 @@ fn a_reader_of_the_tap_that_goes_away_doubles_no_output() {
     let result = run(&mut worker);
     assert!(matches!(result, Err(Failure::TapClosed)), "{result:?}");
     assert_eq!(world.values(), ["0 first", "0 second"]);
-}
-
-#[test]
-fn of_a_refused_batch_the_culprit_is_named_and_not_its_neighbours() {
-    let at = |offset| TopicPartition::new("in", 0).at(offset);
-    for order in [[5, 6, 7], [7, 6, 5], [6, 5, 7]] {
-        let mut late = LateRejection::default();
-        for offset in order {
-            let reason = if offset == 6 {
-                "too large"
-            } else {
-                "in one batch"
-            };
-            late.note(at(offset), offset != 6, reason.to_owned());
-        }
-        let rejected = late.take().unwrap();
-        assert_eq!(rejected.position, at(6));
-        assert_eq!(rejected.reason, "too large");
-    }
 }

@@ -196,7 +196,7 @@ fn play(happens: &Happens, world: &World, assigned: &mut [bool], to_come: &mut [
         Happens::CommitFails => world.state().failing_commits = 1,
         Happens::Hiccup(broke) => {
             let kind = if broke { Fault::Broke } else { Fault::TimedOut };
-            world.state().faults = [kind("a hiccup".to_owned())].into();
+            world.state().hiccup = Some(kind("a hiccup".to_owned()));
         }
         Happens::Assign(lane) => {
             if !std::mem::replace(&mut assigned[index(lane)], true) {

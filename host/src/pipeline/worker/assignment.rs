@@ -1,0 +1,96 @@
+//! Partitions that come and go.
+
+use anyhow::Context as _;
+
+use super::Worker;
+use super::ending::{COMMIT_AGAIN, FOR_THE_COMMIT, take_unstored};
+use crate::pipeline::lane::Lane;
+use crate::pipeline::ports::{Failure, LaneId, OffsetStore, Sink, Source, Ticket, Transform};
+use crate::record::TopicPartition;
+use crate::telemetry;
+
+impl<S, K, O, T> Worker<S, K, O, T>
+where
+    S: Source,
+    K: Sink<S::Record>,
+    O: OffsetStore,
+    T: Transform,
+{
+    /// A stored position always wins; where there is none, the start is resolved
+    /// to an offset and stored at once, so that a crash never skips what comes
+    /// meanwhile.
+    pub(super) fn on_assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Failure> {
+        if partitions.is_empty() && self.lanes.is_empty() {
+            self.idle_since.get_or_insert(self.source.now());
+        } else {
+            self.idle_since = None;
+        }
+        let stored = self
+            .offsets
+            .stored(&partitions)
+            .context("the stored positions could not be read")?;
+        let mut starts = Vec::with_capacity(partitions.len());
+        let mut resolved = Vec::new();
+        for (partition, stored) in partitions.into_iter().zip(stored) {
+            let start = match stored {
+                Some(position) => position,
+                None => {
+                    let position = self.source.resolve(&partition)?;
+                    resolved.push((partition.clone(), position));
+                    position
+                }
+            };
+            telemetry::assigned(&partition, start, stored.is_some());
+            let id = LaneId(self.next_lane);
+            self.next_lane = self.next_lane.wrapping_add(1) & Ticket::LANE_MASK;
+            starts.push((id, partition.clone(), start));
+            self.lanes
+                .push(Lane::new(id, partition, start, stored.is_some()));
+        }
+        if !resolved.is_empty() {
+            match self
+                .offsets
+                .commit_now(&resolved, self.source.now() + self.settings.drain)
+            {
+                Ok(()) => {
+                    for lane in &mut self.lanes {
+                        if let Some((_, position)) =
+                            resolved.iter().find(|(p, _)| *p == lane.partition)
+                        {
+                            lane.progress.stored(*position);
+                        }
+                    }
+                }
+                // The lanes still offer it, so the next commit tries again.
+                Err(error) => telemetry::first_commit_failed(&error),
+            }
+        }
+        Ok(self.source.start(&starts)?)
+    }
+
+    /// Drained before it is given away: what is in flight is acknowledged and
+    /// committed, what is not sent is left to the next owner.
+    pub(super) fn on_revoked(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
+        let deadline = self.source.now() + self.settings.drain;
+        self.drain(self.last_ack(deadline), |lane| {
+            partitions.contains(&lane.partition)
+        })?;
+        let mut lanes = self.take_lanes(partitions);
+        let undone: usize = lanes.iter().map(|l| l.progress.outstanding()).sum();
+        telemetry::revoked(partitions, undone);
+        let positions = take_unstored(lanes.iter_mut());
+        // The coordinator may refuse for a moment while the group changes.
+        let enough = deadline.min(self.source.now() + FOR_THE_COMMIT);
+        while !positions.is_empty()
+            && let Err(error) = self.offsets.commit_now(&positions, deadline)
+        {
+            if self.source.now() + COMMIT_AGAIN >= enough {
+                // Their next owner reads these records again.
+                telemetry::commit_failed(partitions, &format!("{error:#}"));
+                break;
+            }
+            self.source.wait(COMMIT_AGAIN);
+        }
+        Ok(self.source.release(partitions)?)
+    }
+}
