@@ -9,9 +9,9 @@ use crate::record::{
     Header, Output, OutputHeaders, OwnedHeader, Payload, Record, TopicPartition, Verdict,
 };
 
-/// One record that passed, and what became of it.
-pub fn passed(partition: &TopicPartition, record: &dyn Record, verdict: &Verdict) -> Value {
-    let mut line = json!({
+/// One record, and where it is.
+pub fn record(partition: &TopicPartition, record: &dyn Record) -> Value {
+    json!({
         "topic": &*partition.topic,
         "partition": partition.partition,
         "offset": record.offset(),
@@ -19,8 +19,13 @@ pub fn passed(partition: &TopicPartition, record: &dyn Record, verdict: &Verdict
         "key": bytes(record.key()),
         "value": bytes(record.value()),
         "headers": headers(&record.headers()),
-        "verdict": verdict.name(),
-    });
+    })
+}
+
+/// One record that passed, and what became of it.
+pub fn passed(partition: &TopicPartition, record: &dyn Record, verdict: &Verdict) -> Value {
+    let mut line = self::record(partition, record);
+    line["verdict"] = verdict.name().into();
     match verdict {
         Verdict::Replace(_) | Verdict::Expand(_) => {
             line["outputs"] = verdict
@@ -73,12 +78,16 @@ fn output(output: &Output) -> Value {
 }
 
 fn headers(list: &[Header<'_>]) -> Value {
-    list.iter()
-        .map(|header| json!([bytes(Some(header.name)), bytes(header.value)]))
-        .collect()
+    list.iter().map(header).collect()
 }
 
-fn bytes(bytes: Option<&[u8]>) -> Value {
+/// A header's name and value.
+pub fn header(header: &Header<'_>) -> Value {
+    json!([bytes(Some(header.name)), bytes(header.value)])
+}
+
+/// A key or a value.
+pub fn bytes(bytes: Option<&[u8]>) -> Value {
     match bytes.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
         None => Value::Null,
         Some((_, Ok(text))) => text.into(),

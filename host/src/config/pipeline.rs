@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{ConfigError, Settings, defaults};
+use super::{ConfigError, Settings, connection, defaults};
 use crate::kafka::properties;
 use crate::names::{illegal_name, nearest};
 
@@ -146,19 +146,10 @@ impl Pipeline {
         };
         check_output(settings, &input, &output)?;
         check_policy(settings)?;
-        let brokers = settings
-            .text("kafka.brokers")?
-            .unwrap_or_else(|| defaults::BROKERS.to_owned());
-        if brokers.split(',').all(|broker| broker.trim().is_empty()) {
-            return Err(ConfigError(format!(
-                "{}: no broker is named: write HOST:PORT[,HOST:PORT]",
-                settings.place("kafka.brokers")
-            )));
-        }
         let pipeline = Self {
             name,
             plugin,
-            brokers,
+            brokers: connection::brokers(settings)?,
             properties: properties::read(settings)?,
             input,
             output,
