@@ -81,13 +81,23 @@ const LAST: u64 = 253_402_300_799_999;
 
 /// Milliseconds since the epoch as RFC 3339 writes them, where it can.
 fn moment(ms: i64) -> String {
-    match u64::try_from(ms) {
-        Ok(since @ ..=LAST) => {
-            let at = UNIX_EPOCH + Duration::from_millis(since);
-            humantime::format_rfc3339_millis(at).to_string()
-        }
-        _ => format!("{ms} ms"),
+    match time(ms) {
+        Some(time) => humantime::format_rfc3339_millis(time).to_string(),
+        None => format!("{ms} ms"),
     }
+}
+
+/// The same without the milliseconds.
+fn to_the_second(ms: i64) -> String {
+    match time(ms) {
+        Some(time) => humantime::format_rfc3339_seconds(time).to_string(),
+        None => format!("{ms} ms"),
+    }
+}
+
+fn time(ms: i64) -> Option<SystemTime> {
+    let since = u64::try_from(ms).ok().filter(|ms| *ms <= LAST)?;
+    Some(UNIX_EPOCH + Duration::from_millis(since))
 }
 
 fn millis(time: SystemTime) -> Option<i64> {
@@ -152,6 +162,8 @@ mod tests {
         assert_eq!(moment(last + 1), "253402300800000 ms");
         assert_eq!(moment(-1), "-1 ms");
         assert_eq!(moment(i64::MIN), "-9223372036854775808 ms");
+        assert_eq!(to_the_second(1_764_000_000_999), "2025-11-24T16:00:00Z");
+        assert_eq!(to_the_second(i64::MAX), "9223372036854775807 ms");
     }
 
     #[test]

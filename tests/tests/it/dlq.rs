@@ -93,9 +93,15 @@ impl Topic {
     }
 
     fn write_in_transaction(&self) {
+        let producer = self.begin_transaction(1, NOON + 5000);
+        producer.commit_transaction(SOON).expect("it is committed");
+    }
+
+    /// Writes one record in a transaction of its own, which stays open.
+    fn begin_transaction(&self, partition: i32, at: i64) -> BaseProducer {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", &self.brokers)
-            .set("transactional.id", &self.name)
+            .set("transactional.id", unique(&self.name))
             .create()
             .expect("the configuration is valid");
         producer
@@ -103,11 +109,12 @@ impl Topic {
             .expect("the broker answers");
         producer.begin_transaction().expect("it is initialised");
         let record = BaseRecord::<(), str>::to(&self.name)
-            .partition(1)
-            .timestamp(NOON + 5000)
+            .partition(partition)
+            .timestamp(at)
             .payload("no letter either");
         producer.send(record).expect("the queue has room");
-        producer.commit_transaction(SOON).expect("it is committed");
+        producer.flush(SOON).expect("the broker answers");
+        producer
     }
 
     fn dlq(&self, command: &str, more: &[&str]) -> Host {
@@ -140,9 +147,9 @@ fn dead_letters_are_listed_by_what_happened() {
     assert_eq!(
         topic.answer("list", &[]),
         "\
-COUNT  FIRST                     LAST                      STAGE         PLUGIN           NEWEST  REASON
-    2  2025-11-24T16:00:01.000Z  2025-11-24T16:00:03.000Z  transform     orders@9f86d081  0:2     the amount is no number
-    1  2025-11-24T16:00:04.000Z  2025-11-24T16:00:04.000Z  decode-value  orders@9f86d081  0:3     null is no order
+COUNT  NEWEST  FIRST                 LAST                  STAGE         PLUGIN           REASON
+    2  0:2     2025-11-24T16:00:01Z  2025-11-24T16:00:03Z  transform     orders@9f86d081  the amount is no number
+    1  0:3     2025-11-24T16:00:04Z  2025-11-24T16:00:04Z  decode-value  orders@9f86d081  null is no order
 3 dead letters in 2 groups, and 2 records that are no dead letters
 "
     );
@@ -177,14 +184,33 @@ fn the_list_is_limited_to_a_stage_or_a_time() {
         assert_says(
             &list,
             &[
-                "0:2     the amount",
-                "0:3     null",
+                "    1  0:2     2025",
+                "    1  0:3     2025",
                 "\n2 dead letters in 2 groups since 2025-11-24T16:00:03.000Z, and 1 record that",
             ],
         );
     }
     let nothing = topic.answer("list", &["--since", "1h"]);
     assert_says(&nothing, &["no dead letters in ", " since "]);
+}
+
+#[test]
+fn what_a_transaction_did_not_commit_is_neither_listed_nor_waited_for() {
+    let topic = Topic::new();
+    let aborted = topic.begin_transaction(0, NOON);
+    aborted.abort_transaction(SOON).expect("it is aborted");
+    let letter = dead(Record::value("v"), 1, 1, "transform", "r").to_partition(0);
+    topic.client.produce(&topic.name, [letter.clone()]);
+    let _open = topic.begin_transaction(0, NOON);
+    topic.client.produce(&topic.name, [letter]);
+
+    let list = topic.answer("list", &[]);
+    assert!(list.ends_with("\n1 dead letter in 1 group\n"), "{list}");
+    let error = topic.error(1, "show", &["0:0"]);
+    assert_says(&error, &["has no record at offset 0", "aborted"]);
+    // Behind the open one nothing is known yet.
+    let error = topic.error(1, "show", &["0:4"]);
+    assert_says(&error, &["does not hold offset 4", "ends before 3"]);
 }
 
 #[test]

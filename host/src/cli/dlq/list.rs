@@ -1,6 +1,8 @@
 //! `host dlq list`: a topic's dead letters, those with the same stage, plugin and
 //! first line of the reason counted together.
 
+mod table;
+
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -9,10 +11,12 @@ use std::time::SystemTime;
 use anyhow::Context as _;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use console::{Alignment, Term, measure_text_width, pad_str, truncate_str};
+use console::Term;
 use serde_json::{Value, json};
 
-use super::{answer, counted, millis, moment, one_line, rfc3339};
+use table::table;
+
+use super::{answer, counted, millis, moment, one_line, rfc3339, to_the_second};
 use crate::cli::Failed;
 use crate::cli::connection::ConnectionArguments;
 use crate::config::Connection;
@@ -208,38 +212,19 @@ impl List {
                 self.rest()
             );
         }
-        let groups = self.sorted();
-        let mut rows = vec![HEADINGS.map(str::to_owned)];
-        rows.extend(groups.iter().map(|(key, group)| row(key, group)));
-        let widths: [usize; COLUMNS] = std::array::from_fn(|column| {
-            let cells = rows.iter().map(|row| measure_text_width(&row[column]));
-            cells.max().unwrap_or(0)
-        });
-        let mut text = String::new();
-        for row in &rows {
-            let mut line = String::new();
-            for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-                match column {
-                    0 => line += &pad_str(cell, width, Alignment::Right, None),
-                    REASON => line += cell,
-                    _ => line += &pad_str(cell, width, Alignment::Left, None),
-                }
-                line += if column == REASON { "" } else { "  " };
-            }
-            let line = line.trim_end();
-            match width {
-                Some(width) => text += &truncate_str(line, width, "…"),
-                None => text += line,
-            }
-            text.push('\n');
-        }
-        text + &format!(
-            "{} in {}{}{}\n",
-            counted(self.letters, "dead letter"),
-            counted(groups.len(), "group"),
-            self.asked(),
-            self.rest()
-        )
+        let rows: Vec<_> = self
+            .sorted()
+            .into_iter()
+            .map(|(key, group)| row(key, group))
+            .collect();
+        table(COLUMNS, &rows, width)
+            + &format!(
+                "{} in {}{}{}\n",
+                counted(self.letters, "dead letter"),
+                counted(rows.len(), "group"),
+                self.asked(),
+                self.rest()
+            )
     }
 
     /// What the list is limited to.
@@ -263,28 +248,23 @@ impl List {
     }
 }
 
-const COLUMNS: usize = 7;
-
-/// The last column, which is not filled up.
-const REASON: usize = COLUMNS - 1;
-
-const HEADINGS: [&str; COLUMNS] = [
-    "COUNT", "FIRST", "LAST", "STAGE", "PLUGIN", "NEWEST", "REASON",
+const COLUMNS: [&str; 7] = [
+    "COUNT", "NEWEST", "FIRST", "LAST", "STAGE", "PLUGIN", "REASON",
 ];
 
 /// How much of a digest people need to tell two apart.
 const DIGEST: usize = 8;
 
-fn row(key: &Key, group: &Group) -> [String; COLUMNS] {
-    let time = |ms: Option<i64>| ms.map_or("-".to_owned(), moment);
+fn row(key: &Key, group: &Group) -> [String; COLUMNS.len()] {
+    let time = |ms: Option<i64>| ms.map_or("-".to_owned(), to_the_second);
     let digest: String = key.digest.chars().take(DIGEST).collect();
     [
         group.count.to_string(),
+        format!("{}:{}", group.newest.partition, group.newest.offset),
         time(group.first),
         time(group.newest.time),
         one_line(&key.stage),
         one_line(&format!("{}@{digest}", key.plugin)),
-        format!("{}:{}", group.newest.partition, group.newest.offset),
         one_line(&key.reason),
     ]
 }
