@@ -14,8 +14,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use console::Term;
 use serde_json::{Value, json};
 
-use table::table;
-
+use self::table::table;
 use super::{answer, counted, millis, moment, one_line, rfc3339, to_the_second};
 use crate::cli::Failed;
 use crate::cli::connection::ConnectionArguments;
