@@ -1,6 +1,8 @@
 //! The command line: one file a command.
 
+mod connection;
 mod demo;
+mod dlq;
 mod json;
 mod logging;
 mod run;
@@ -25,6 +27,8 @@ enum Command {
     Run(Box<run::RunArguments>),
     /// Show a pipeline at work, with nothing installed
     Demo(demo::DemoArguments),
+    /// Look into a dead-letter topic
+    Dlq(dlq::DlqArguments),
 }
 
 /// An error and the exit status that it gives.
@@ -63,5 +67,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failed> {
     match arguments.command {
         Command::Run(arguments) => run::run(*arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Dlq(arguments) => dlq::run(arguments),
     }
+}
+
+/// Whether whoever read the answer has gone (`| head`).
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

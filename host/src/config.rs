@@ -2,11 +2,13 @@
 //! a named constant, with its unit and its reason; every error names the place
 //! that it comes from (file and line, flag, `--set`).
 
+mod connection;
 mod defaults;
 mod errors;
 mod pipeline;
 mod settings;
 
+pub use connection::Connection;
 pub use errors::{Choice, Errors};
 pub use pipeline::{Capability, Input, Output, Pipeline, Plugin, Properties, Start};
 pub use settings::{Origin, Settings};

@@ -9,6 +9,7 @@ pub mod group;
 mod output_topic;
 pub mod properties;
 mod queue;
+pub mod reader;
 mod record;
 pub mod rules;
 pub mod sink;

@@ -33,3 +33,13 @@ pub fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, other)| other)
 }
+
+/// Tells that a topic is not there, with the nearest name of those that are.
+pub fn missing<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
+    match nearest(name, names) {
+        Some(nearest) => {
+            format!("topic {name} does not exist (the nearest existing name is {nearest})")
+        }
+        None => format!("topic {name} does not exist"),
+    }
+}

@@ -4,7 +4,7 @@
 pub mod batch;
 pub mod dead_letter;
 #[cfg(test)]
-mod fakes;
+pub(crate) mod fakes;
 pub mod isolate;
 mod lane;
 pub mod policy;

@@ -15,7 +15,7 @@ use console::style;
 use indicatif::{HumanBytes, HumanCount};
 
 use super::status::StatusLine;
-use super::{Failed, logging, signals};
+use super::{Failed, is_broken_pipe, logging, signals};
 use crate::config::{Origin, Pipeline, Settings};
 use crate::kafka::embedded::{EmbeddedCluster, Writer};
 use crate::pipeline::ports::{Fatal, Outcome, Tap};
@@ -63,12 +63,6 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failed> {
         Err(failed) if is_broken_pipe(&failed.error) => Ok(()),
         outcome => outcome,
     }
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 fn show(arguments: &DemoArguments) -> Result<(), Failed> {

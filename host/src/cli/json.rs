@@ -10,9 +10,9 @@ use crate::record::{
     Header, Output, OutputHeaders, OwnedHeader, Payload, Record, TopicPartition, Verdict,
 };
 
-/// One record that passed, and what became of it.
-pub fn passed(partition: &TopicPartition, record: &dyn Record, outcome: Outcome<'_>) -> Value {
-    let mut line = json!({
+/// One record, and where it is.
+pub fn record(partition: &TopicPartition, record: &dyn Record) -> Value {
+    json!({
         "topic": &*partition.topic,
         "partition": partition.partition,
         "offset": record.offset(),
@@ -20,7 +20,12 @@ pub fn passed(partition: &TopicPartition, record: &dyn Record, outcome: Outcome<
         "key": bytes(record.key()),
         "value": bytes(record.value()),
         "headers": headers(&record.headers()),
-    });
+    })
+}
+
+/// One record that passed, and what became of it.
+pub fn passed(partition: &TopicPartition, record: &dyn Record, outcome: Outcome<'_>) -> Value {
+    let mut line = self::record(partition, record);
     let verdict = match outcome {
         Outcome::Judged(verdict) => verdict,
         Outcome::Rejected(rejected) => {
@@ -83,12 +88,16 @@ fn output(output: &Output) -> Value {
 }
 
 fn headers(list: &[Header<'_>]) -> Value {
-    list.iter()
-        .map(|header| json!([bytes(Some(header.name)), bytes(header.value)]))
-        .collect()
+    list.iter().map(header).collect()
 }
 
-fn bytes(bytes: Option<&[u8]>) -> Value {
+/// A header's name and value.
+pub fn header(header: &Header<'_>) -> Value {
+    json!([bytes(Some(header.name)), bytes(header.value)])
+}
+
+/// A key or a value.
+pub fn bytes(bytes: Option<&[u8]>) -> Value {
     match bytes.map(|bytes| (bytes, std::str::from_utf8(bytes))) {
         None => Value::Null,
         Some((_, Ok(text))) => text.into(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::errors::Errors;
-use super::{ConfigError, Settings, defaults};
+use super::{ConfigError, Settings, connection, defaults};
 use crate::kafka::properties;
 use crate::names::illegal_name;
 
@@ -160,19 +160,10 @@ impl Pipeline {
                 settings.place("output.create")
             )));
         }
-        let brokers = settings
-            .text("kafka.brokers")?
-            .unwrap_or_else(|| defaults::BROKERS.to_owned());
-        if brokers.split(',').all(|broker| broker.trim().is_empty()) {
-            return Err(ConfigError(format!(
-                "{}: no broker is named: write HOST:PORT[,HOST:PORT]",
-                settings.place("kafka.brokers")
-            )));
-        }
         let pipeline = Self {
             name,
             plugin,
-            brokers,
+            brokers: connection::brokers(settings)?,
             properties: properties::read(settings)?,
             input,
             output,

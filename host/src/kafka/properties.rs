@@ -12,7 +12,7 @@ use rdkafka::producer::BaseProducer;
 
 use super::context::Context;
 
-use crate::config::{ConfigError, Pipeline, Settings};
+use crate::config::{ConfigError, Connection, Pipeline, Settings};
 
 /// What a user may not set, and why.
 const REFUSED: &[(&str, &str)] = &[
@@ -90,6 +90,13 @@ const LARGEST_OUTPUT: &str = "16777216";
 const IN_FLIGHT_KIB: &str = "32768";
 const IN_FLIGHT_RECORDS: &str = "50000";
 
+/// Names a reader's clients, and the group that it never joins.
+const READER: &str = "reader";
+
+/// How long a broker holds a fetch back that has nothing to bring: what the end
+/// of a partition takes to be seen, where a transaction's marker is its last.
+const READER_WAIT_MS: &str = "50";
+
 /// Reads the user's properties and refuses what would break the promise.
 pub fn read(settings: &Settings) -> Result<crate::config::Properties, ConfigError> {
     let section = |name: &str| -> Result<BTreeMap<String, String>, ConfigError> {
@@ -117,12 +124,6 @@ pub fn read(settings: &Settings) -> Result<crate::config::Properties, ConfigErro
 /// Has librdkafka check every name and value of the user's, and how they fit
 /// together.
 pub fn check(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError> {
-    // Without brokers and a group, a client only looks at its configuration.
-    let alone = |mut config: ClientConfig| {
-        config.remove("bootstrap.servers");
-        config.remove("group.id");
-        config
-    };
     let consumer = alone(consumer(pipeline, 0, 1))
         .create_with_context::<_, BaseConsumer<_>>(Context::default());
     refused(consumer.map(drop), "kafka.consumer.", settings)?;
@@ -130,6 +131,20 @@ pub fn check(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError
     let producer =
         alone(producer(pipeline, 0)).create_with_context::<_, BaseProducer<_>>(Context::default());
     refused(producer.map(drop), "kafka.producer.", settings)
+}
+
+/// Like [`check`], for a reader.
+pub fn check_reader(connection: &Connection, settings: &Settings) -> Result<(), ConfigError> {
+    let reader =
+        alone(reader(connection, 1)).create_with_context::<_, BaseConsumer<_>>(Context::default());
+    refused(reader.map(drop), "kafka.consumer.", settings)
+}
+
+/// Without brokers and a group, a client only looks at its configuration.
+fn alone(mut config: ClientConfig) -> ClientConfig {
+    config.remove("bootstrap.servers");
+    config.remove("group.id");
+    config
 }
 
 /// An output that is larger than the whole queue would wait for ever.
@@ -186,35 +201,57 @@ fn refused(
 
 /// For questions to the cluster: how to connect, and nothing else.
 pub fn client(pipeline: &Pipeline) -> ClientConfig {
+    let common = &pipeline.properties.common;
+    connecting(&pipeline.brokers, &pipeline.name, common)
+}
+
+fn connecting(brokers: &str, name: &str, common: &BTreeMap<String, String>) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
-        .set("bootstrap.servers", &pipeline.brokers)
-        .set("client.id", format!("millrace-{}", pipeline.name))
+        .set("bootstrap.servers", brokers)
+        .set("client.id", format!("millrace-{name}"))
         // An outage is told once, by the question that met it.
         .set("log.connection.close", "false");
     // librdkafka says only what `debug` asks for, so nothing is held back here:
     // the log's own filter (RUST_LOG, target librdkafka) decides.
     config.set_log_level(RDKafkaLogLevel::Debug);
-    extend(&mut config, &pipeline.properties.common);
+    extend(&mut config, common);
+    config
+}
+
+/// Like [`client`], for what needs no pipeline.
+pub fn connected(connection: &Connection) -> ClientConfig {
+    connecting(&connection.brokers, READER, &connection.properties.common)
+}
+
+/// For a reader of a topic with so many partitions: it joins no group and stores
+/// nothing.
+pub fn reader(connection: &Connection, partitions: i32) -> ClientConfig {
+    let properties = &connection.properties;
+    let mut config = connected(connection);
+    read_ahead(&mut config, partitions);
+    config.set("fetch.wait.max.ms", READER_WAIT_MS);
+    extend(&mut config, &properties.common);
+    extend(&mut config, &properties.consumer);
+    config
+        // librdkafka assigns nothing without one.
+        .set("group.id", format!("millrace-{READER}"))
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        // Retention may move a partition's beginning while it is read.
+        .set("auto.offset.reset", "earliest")
+        .set("enable.partition.eof", "true")
+        .set("isolation.level", "read_committed");
     config
 }
 
 /// For the consumer of a worker that shares `partitions` input partitions.
 pub fn consumer(pipeline: &Pipeline, worker: usize, partitions: i32) -> ClientConfig {
-    let each = |all: i32, least: i32| (all / partitions.max(1)).max(least).to_string();
     let mut config = client(pipeline);
+    read_ahead(&mut config, partitions);
     config
         .set("client.id", format!("millrace-{}-{worker}", pipeline.name))
         .set("group.id", &pipeline.input.group)
-        .set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS)
-        .set(
-            "queued.min.messages",
-            each(AHEAD_RECORDS, LEAST_AHEAD_RECORDS),
-        )
-        .set(
-            "queued.max.messages.kbytes",
-            each(AHEAD_KIB, LEAST_AHEAD_KIB),
-        )
         .set(
             "topic.metadata.refresh.interval.ms",
             millis(pipeline.input.discover),
@@ -252,6 +289,21 @@ pub fn producer(pipeline: &Pipeline, worker: usize) -> ClientConfig {
         .set("enable.idempotence", "true")
         .set("message.timeout.ms", "0");
     config
+}
+
+/// How far a client reads ahead that has so many partitions.
+fn read_ahead(config: &mut ClientConfig, partitions: i32) {
+    let each = |all: i32, least: i32| (all / partitions.max(1)).max(least).to_string();
+    config
+        .set("fetch.queue.backoff.ms", FETCH_BACKOFF_MS)
+        .set(
+            "queued.min.messages",
+            each(AHEAD_RECORDS, LEAST_AHEAD_RECORDS),
+        )
+        .set(
+            "queued.max.messages.kbytes",
+            each(AHEAD_KIB, LEAST_AHEAD_KIB),
+        );
 }
 
 fn extend(config: &mut ClientConfig, properties: &BTreeMap<String, String>) {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use crate::record::{
     Header, Origin, Output, OutputHeaders, OwnedHeader, Payload, Position, Record, Rejected, Stage,
-    TopicPartition,
+    Timestamp, TopicPartition,
 };
 
 /// What every header of ours begins with.
@@ -130,10 +130,11 @@ pub fn is_bare(letter: &Output, record: &dyn Record) -> bool {
 
 /// The headers that a dead letter's record had itself.
 pub fn original<'a>(headers: &'a [Header<'a>]) -> impl Iterator<Item = Header<'a>> {
-    headers
-        .iter()
-        .filter(|header| !header.name.starts_with(PREFIX.as_bytes()))
-        .copied()
+    headers.iter().copied().filter(is_original)
+}
+
+fn is_original(header: &Header<'_>) -> bool {
+    !header.name.starts_with(PREFIX.as_bytes())
 }
 
 fn owned<'a>(headers: impl Iterator<Item = Header<'a>>) -> impl Iterator<Item = OwnedHeader> {
@@ -192,6 +193,58 @@ impl Letter {
             },
             time: text(header::TIME),
         })
+    }
+}
+
+/// A dead letter, read as the record that it was made from: key, value, headers,
+/// offset and timestamp are that one's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original<R> {
+    dead: R,
+    pub letter: Letter,
+}
+
+impl<R: Record> Original<R> {
+    /// Gives the record back if it is no dead letter.
+    pub fn of(dead: R) -> Result<Self, R> {
+        match Letter::read(&dead.headers()) {
+            Some(letter) => Ok(Self { dead, letter }),
+            None => Err(dead),
+        }
+    }
+
+    /// The dead letter itself, as it stands in its topic.
+    pub fn dead(&self) -> &R {
+        &self.dead
+    }
+}
+
+impl<R: Record> Record for Original<R> {
+    fn key(&self) -> Option<&[u8]> {
+        self.dead.key()
+    }
+
+    fn value(&self) -> Option<&[u8]> {
+        self.dead.value()
+    }
+
+    fn headers(&self) -> Vec<Header<'_>> {
+        let mut headers = self.dead.headers();
+        headers.retain(is_original);
+        headers
+    }
+
+    fn offset(&self) -> i64 {
+        self.letter.origin.position.offset
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        let ms = self.letter.origin.timestamp;
+        ms.map_or(Timestamp::NotAvailable, Timestamp::Create)
+    }
+
+    fn origin(&self) -> Option<&Origin> {
+        Some(&self.letter.origin)
     }
 }
 

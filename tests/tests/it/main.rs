@@ -6,6 +6,7 @@ mod broker;
 mod cache;
 mod crashes;
 mod demo;
+mod dlq;
 mod faults;
 mod feeder;
 mod groups;

@@ -189,3 +189,24 @@ fn each_stage_is_read_by_its_name() {
         "{error}"
     );
 }
+
+#[test]
+fn a_dead_letter_reads_as_the_record_that_it_was_made_from() {
+    let source = with_headers(&[("trace", Some("a")), ("trace", None)]);
+    let dead = written(&source, &letter(&source, "no such customer"));
+    let original = Original::of(dead.clone()).unwrap();
+    assert_eq!(original.key(), source.key());
+    assert_eq!(original.value(), source.value());
+    assert_eq!(original.headers(), source.headers());
+    assert_eq!(original.offset(), 42);
+    assert_eq!(original.timestamp(), source.timestamp());
+    assert_eq!(original.origin().unwrap().position, partition(3).at(42));
+    assert_eq!(original.letter.reason, "no such customer");
+    assert_eq!(original.dead(), &dead);
+}
+
+#[test]
+fn a_record_that_is_no_dead_letter_is_given_back() {
+    let record = with_headers(&[("trace", Some("a"))]);
+    assert_eq!(Original::of(record.clone()).unwrap_err(), record);
+}
