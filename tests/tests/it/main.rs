@@ -10,6 +10,7 @@ mod faults;
 mod feeder;
 mod groups;
 mod harness;
+mod limits;
 mod orders;
 mod passthrough;
 mod pipeline;
