@@ -53,8 +53,9 @@ fn summary(error: &Error, budget: Budget) -> String {
     if let Some(error) = error.downcast_ref::<OutOfMemory>() {
         return error.to_string();
     }
-    if let Some(I32Exit(status)) = error.downcast_ref() {
-        return format!("exited (status {status}) in the middle of a call");
+    // Its status says no more than success or not (`wasi:cli/exit`).
+    if error.downcast_ref::<I32Exit>().is_some() {
+        return "exited in the middle of a call".to_owned();
     }
     let cause = error.root_cause().to_string();
     // The type is wasmtime's own, and private.

@@ -208,7 +208,7 @@ fn a_full_stack_and_an_exit_are_faults_of_the_record() {
     for (command, says) in [
         ("recurse", "used up its stack"),
         ("trap", "trapped: wasm `unreachable` instruction executed"),
-        ("exit 3", "exited (status 3)"),
+        ("exit 3", "exited in the middle of a call"),
     ] {
         let pipeline = Pipeline::new("broken", 1);
         pipeline.feed_at_once(["1", command, "2"]);
