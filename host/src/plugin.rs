@@ -6,10 +6,14 @@ mod bindings;
 mod cache;
 pub mod component;
 mod contract;
+mod convert;
 mod engine;
 mod id;
 pub mod instance;
 mod limits;
+mod reason;
+mod said;
+mod state;
 mod wasi;
 
 pub use component::Component;

@@ -132,6 +132,11 @@ pub struct Origin {
     pub attempts: u32,
     /// The size of its value in bytes, where the letter had no room for it.
     pub value_omitted: Option<u64>,
+    /// The name of the [`Stage`] at which it was rejected last, perhaps of
+    /// another version's.
+    pub stage: String,
+    /// Why it was rejected last.
+    pub reason: String,
 }
 
 /// A key or a value that goes out.

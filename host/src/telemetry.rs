@@ -292,3 +292,20 @@ impl fmt::Display for List<'_> {
         Ok(())
     }
 }
+
+/// A plugin says more than the log takes.
+pub fn plugin_lines_left_out(plugin: &dyn fmt::Display, lines: u64) {
+    tracing::warn!(%plugin, lines, "{lines} more lines of the plugin were left out");
+}
+
+/// An instance had grown so far that it gave way to a fresh one. `so_far`
+/// counts them, of all workers.
+pub fn plugin_recycled(plugin: &dyn fmt::Display, bytes: usize, so_far: u64) {
+    tracing::info!(
+        %plugin,
+        bytes,
+        so_far,
+        "an instance had grown near plugin.memory and was replaced; a plugin whose memory grows \
+         with every record leaks"
+    );
+}

@@ -77,6 +77,8 @@ pub fn write(
             timestamp: record.timestamp().millis(),
             attempts: 1,
             value_omitted: None,
+            stage: String::new(),
+            reason: String::new(),
         },
     };
     let Position { partition, offset } = &origin.position;
@@ -145,16 +147,13 @@ fn owned<'a>(headers: impl Iterator<Item = Header<'a>>) -> impl Iterator<Item = 
 }
 
 /// The beginning of a reason that fits its header.
-fn cut(reason: &str) -> &str {
+pub fn cut(reason: &str) -> &str {
     &reason[..reason.floor_char_boundary(LONGEST_REASON)]
 }
 
 /// What the headers of a dead letter say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// The name of a [`Stage`], perhaps of another version's.
-    pub stage: String,
-    pub reason: String,
     pub origin: Origin,
     pub by: Provenance,
     /// When it was rejected (RFC 3339).
@@ -174,9 +173,9 @@ impl Letter {
         let partition = find(header::PARTITION)?.parse().ok()?;
         let offset = find(header::OFFSET)?.parse().ok()?;
         Some(Self {
-            stage: text(header::STAGE),
-            reason: text(header::REASON),
             origin: Origin {
+                stage: text(header::STAGE),
+                reason: text(header::REASON),
                 position: TopicPartition::new(find(header::TOPIC)?, partition).at(offset),
                 timestamp: find(header::TIMESTAMP).and_then(|ms| ms.parse().ok()),
                 attempts: find(header::ATTEMPTS)

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -16,7 +17,7 @@ use super::cache::Slot;
 use super::contract;
 use super::engine::Engine;
 use super::id::PluginId;
-use super::instance::State;
+use super::state::State;
 use crate::config::Plugin;
 use crate::pipeline::ports::Fatal;
 
@@ -35,6 +36,8 @@ pub struct Component {
     pub(super) settings: Plugin,
     pub(super) engine: Engine,
     pub(super) pre: TransformerPre<State>,
+    /// How many instances gave way to a fresh one, of all workers.
+    pub(super) recycled: AtomicU64,
 }
 
 impl Component {
@@ -50,7 +53,21 @@ impl Component {
             name: stem(path),
             digest: hex(&Sha256::digest(&bytes)).into(),
         };
-        let (component, loaded) = compiled(engine, &id, &bytes)
+        let slot = Slot::of(&id.digest, engine);
+        Self::link(engine, settings, id, &bytes, slot.as_ref(), begun)
+    }
+
+    /// Compiles, or takes from its slot of the cache, and links.
+    fn link(
+        engine: &Engine,
+        settings: &Plugin,
+        id: PluginId,
+        bytes: &[u8],
+        slot: Option<&Slot>,
+        begun: Instant,
+    ) -> Result<Self, Fatal> {
+        let path = &settings.path;
+        let (component, loaded) = compiled(engine, &id, bytes, slot)
             .with_context(|| format!("plugin {} does not compile", path.display()))?;
         let pre = linker(engine)
             .and_then(|linker| linker.instantiate_pre(&component))
@@ -70,7 +87,19 @@ impl Component {
             settings: settings.clone(),
             engine: engine.clone(),
             pre,
+            recycled: AtomicU64::new(0),
         })
+    }
+
+    /// From bytes that are no file, past the cache.
+    #[cfg(test)]
+    pub(super) fn of_bytes(engine: &Engine, settings: &Plugin, bytes: &[u8]) -> Self {
+        contract::check(bytes).expect("it is a plugin");
+        let id = PluginId {
+            name: stem(&settings.path),
+            digest: hex(&Sha256::digest(bytes)).into(),
+        };
+        Self::link(engine, settings, id, bytes, None, Instant::now()).expect("it links")
     }
 }
 
@@ -78,9 +107,9 @@ fn compiled(
     engine: &Engine,
     id: &PluginId,
     bytes: &[u8],
+    slot: Option<&Slot>,
 ) -> Result<(wasmtime::component::Component, Loaded), Fatal> {
-    let slot = Slot::of(&id.digest, engine);
-    if let Some(code) = slot.as_ref().and_then(Slot::read) {
+    if let Some(code) = slot.and_then(Slot::read) {
         // SAFETY: the file's checksum is right, and it lies in a folder that
         // only this user writes, so it is what this program put there.
         match unsafe { wasmtime::component::Component::deserialize(engine.native(), &code) } {

@@ -1,6 +1,7 @@
 //! The one wasmtime engine of the process, and the clock that ends calls which
 //! take too long.
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,6 +22,10 @@ const GUEST_STACK: usize = 512 * 1024;
 /// process instead of trapping.
 pub const THREAD_STACK: usize = 4 * 1024 * 1024;
 
+/// How many functions of a trap's backtrace are looked at: a panic of Rust has
+/// ten of its own before the first that says something.
+const BACKTRACE: usize = 32;
+
 const _: () = assert!(THREAD_STACK >= GUEST_STACK + 1024 * 1024);
 
 /// See the module's words. Clones are the same engine.
@@ -34,6 +39,7 @@ impl Engine {
             // Interrupts a guest that takes too long. Half the cost of fuel.
             .epoch_interruption(true)
             .max_wasm_stack(GUEST_STACK)
+            .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE))
             // A component call with it costs several times one without, and
             // the contract is synchronous.
             .concurrency_support(false);

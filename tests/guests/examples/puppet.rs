@@ -46,6 +46,7 @@ impl Transform for Puppet {
             "value" => Output::value(rest),
             "null" => Output::tombstone(),
             "bytes" => Output::value(vec![b'x'; rest.parse()?]),
+            "returns" => Output::value(vec![b'x'; rest.parse::<usize>()? << 20]),
             "key" => Output::source().with_key(rest),
             "key-null" => Output::source().with_key(Payload::Null),
             "reheader" => {
@@ -96,7 +97,19 @@ impl Transform for Puppet {
                 return Ok(Verdict::Forward);
             }
 
+            #[expect(clippy::print_stdout, reason = "that is what it is for")]
+            "flood" => {
+                for n in 0..rest.parse::<u64>()? {
+                    println!("line {n} of a flood");
+                }
+                return Ok(Verdict::Forward);
+            }
+
             // What it should not do.
+            "leak" => {
+                black_box(vec![1u8; rest.parse()?].leak());
+                return Ok(Verdict::Forward);
+            }
             "trap" => trap(),
             "panic" => panic!("{rest}"),
             "exit" => std::process::exit(rest.parse()?),
@@ -105,6 +118,10 @@ impl Transform for Puppet {
                 std::thread::sleep(Duration::from_millis(rest.parse()?));
                 return Ok(Verdict::Forward);
             }
+            #[expect(clippy::print_stdout, reason = "that is what it is for")]
+            "print-loop" => loop {
+                println!("without end");
+            },
             "loop" => loop {
                 spin_loop();
             },

@@ -1,4 +1,5 @@
-//! Returns one verdict more than there are messages.
+//! Returns one verdict more than there are messages for a batch that holds the
+//! value `poison`; forwards the rest.
 
 use millrace_sdk::{Batch, Message, Result, Source, Transform, Verdict};
 
@@ -14,7 +15,9 @@ impl Transform for TooManyVerdicts {
     }
 
     fn transform_batch(&mut self, batch: Batch) -> Vec<Verdict> {
-        vec![Verdict::Forward; batch.messages.len() + 1]
+        let poison = |message: &Message| message.value.as_deref() == Some(b"poison");
+        let wrong = usize::from(batch.messages.iter().any(poison));
+        vec![Verdict::Forward; batch.messages.len() + wrong]
     }
 }
 

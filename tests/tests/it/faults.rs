@@ -205,32 +205,39 @@ fn a_plugin_without_end_of_memory_is_stopped() {
 
 #[test]
 fn a_full_stack_and_an_exit_are_faults_of_the_record() {
-    for command in ["recurse", "trap", "exit 3"] {
+    for (command, says) in [
+        ("recurse", "used up its stack"),
+        ("trap", "trapped: wasm `unreachable` instruction executed"),
+        ("exit 3", "exited in the middle of a call"),
+    ] {
         let pipeline = Pipeline::new("broken", 1);
         pipeline.feed_at_once(["1", command, "2"]);
 
         let mut host = pipeline.start(&guest("puppet"), &[]);
         let error = error_of(&mut host, 1);
 
-        assert_says(&error, &["stage transform", "offset 1", "plugin puppet@"]);
+        assert_says(
+            &error,
+            &["stage transform", "offset 1", "plugin puppet@", says],
+        );
         assert_eq!(texts(&pipeline.outputs()), ["1"]);
         pipeline.wait_for_committed(&[(0, 1)]);
     }
 }
 
 #[test]
-fn a_wrong_number_of_verdicts_is_a_fault() {
+fn a_wrong_number_of_verdicts_is_a_fault_of_the_record_that_causes_it() {
     for (guest_name, counts) in [
         ("too_few_verdicts", "0 verdicts for 1"),
         ("too_many_verdicts", "2 verdicts for 1"),
     ] {
         let pipeline = Pipeline::new("miscount", 1);
-        pipeline.feed_at_once(["1", "2", "3"]);
+        pipeline.feed_at_once(["1", "2", "poison", "3"]);
 
         let mut host = pipeline.start(&guest(guest_name), &[]);
         let error = error_of(&mut host, 1);
 
-        let position = format!("topic {}, partition 0, offset 0", pipeline.input);
+        let position = format!("topic {}, partition 0, offset 2", pipeline.input);
         assert_says(
             &error,
             &[
@@ -241,7 +248,7 @@ fn a_wrong_number_of_verdicts_is_a_fault() {
                 "exactly one",
             ],
         );
-        assert_eq!(pipeline.count(), Ok(0));
-        assert_eq!(pipeline.committed_total(), 0);
+        assert_eq!(texts(&pipeline.outputs()), ["1", "2"]);
+        pipeline.wait_for_committed(&[(0, 2)]);
     }
 }

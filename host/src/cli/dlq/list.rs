@@ -145,7 +145,10 @@ impl List {
             self.others += 1;
             return;
         };
-        if self.stage.is_some_and(|stage| stage.name() != letter.stage) {
+        if self
+            .stage
+            .is_some_and(|stage| stage.name() != letter.origin.stage)
+        {
             return;
         }
         self.letters += 1;
@@ -156,10 +159,16 @@ impl List {
             offset: record.offset(),
         };
         let key = Key {
-            stage: letter.stage,
+            stage: letter.origin.stage,
             plugin: letter.by.plugin,
             digest: letter.by.digest,
-            reason: letter.reason.lines().next().unwrap_or_default().to_owned(),
+            reason: letter
+                .origin
+                .reason
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
         };
         let group = self.groups.entry(key).or_insert_with(|| Group {
             count: 0,

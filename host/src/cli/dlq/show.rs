@@ -95,8 +95,8 @@ fn of_letter<R: Record>(partition: &TopicPartition, original: &Original<R>) -> V
     let letter = &original.letter;
     let mut line = json::record(&letter.origin.position.partition, original);
     line["dead_letter"] = json!({
-        "stage": letter.stage,
-        "reason": letter.reason,
+        "stage": letter.origin.stage,
+        "reason": letter.origin.reason,
         "pipeline": letter.by.pipeline,
         "plugin": letter.by.plugin,
         "digest": letter.by.digest,
@@ -122,8 +122,8 @@ type Line = (&'static str, String);
 
 fn about(letter: &Letter) -> Vec<Line> {
     let mut about = vec![
-        ("stage", letter.stage.clone()),
-        ("reason", letter.reason.clone()),
+        ("stage", letter.origin.stage.clone()),
+        ("reason", letter.origin.reason.clone()),
         ("from", letter.origin.position.to_string()),
     ];
     about.extend(timestamp(letter.origin.timestamp));

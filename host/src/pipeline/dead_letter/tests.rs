@@ -104,8 +104,8 @@ fn a_dead_letter_is_the_source_with_headers_behind_its_own() {
 fn what_was_written_is_read_again() {
     let record = with_headers(&[("trace", Some("a"))]);
     let read = Letter::read(&written(&record, &letter(&record, "why")).headers()).unwrap();
-    assert_eq!(read.stage, "transform");
-    assert_eq!(read.reason, "why");
+    assert_eq!(read.origin.stage, "transform");
+    assert_eq!(read.origin.reason, "why");
     assert_eq!(read.origin.position, partition(3).at(42));
     assert_eq!(read.origin.timestamp, Some(1042));
     assert_eq!(read.origin.attempts, 1);
@@ -119,8 +119,8 @@ fn a_reason_is_cut_at_2_kib_between_two_letters() {
     let record = FakeRecord::new(3, 42);
     let reason = format!("a{}", "é".repeat(2000));
     let read = Letter::read(&written(&record, &letter(&record, &reason)).headers()).unwrap();
-    assert_eq!(read.reason.len(), LONGEST_REASON - 1);
-    assert!(reason.starts_with(&read.reason));
+    assert_eq!(read.origin.reason.len(), LONGEST_REASON - 1);
+    assert!(reason.starts_with(&read.origin.reason));
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_dead_letter_that_fails_again_keeps_its_first_origin_and_its_own_headers() {
     let read = written(&first, &letter(&first, "first reason"));
     let again = written(&read, &letter(&read, "second reason"));
     let second = Letter::read(&again.headers()).unwrap();
-    assert_eq!(second.reason, "second reason");
+    assert_eq!(second.origin.reason, "second reason");
     assert_eq!(second.origin.position, partition(3).at(42));
     assert_eq!(second.origin.timestamp, Some(1042));
     assert_eq!(second.origin.attempts, 2);
@@ -201,7 +201,7 @@ fn a_dead_letter_reads_as_the_record_that_it_was_made_from() {
     assert_eq!(original.offset(), 42);
     assert_eq!(original.timestamp(), source.timestamp());
     assert_eq!(original.origin().unwrap().position, partition(3).at(42));
-    assert_eq!(original.letter.reason, "no such customer");
+    assert_eq!(original.letter.origin.reason, "no such customer");
     assert_eq!(original.dead(), &dead);
 }
 

@@ -279,7 +279,8 @@ where
         let rejected = Rejected {
             stage,
             position: lane.partition.at(record.offset()),
-            reason,
+            // A plugin may say anything, of any length.
+            reason: dead_letter::cut(&reason).to_owned(),
         };
         let mut fallen = self.errors.rejected(rejected, record, SystemTime::now())?;
         let suspect = lane.suspects.get(&record.offset());

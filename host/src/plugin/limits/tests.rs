@@ -24,7 +24,7 @@ fn what_goes_beyond_the_limit_is_an_error_that_names_it() {
     let error = limits.memory_growing(0, 101, None).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the plugin wanted more memory than plugin.memory allows (100 bytes)"
+        "wanted more memory than plugin.memory allows (100 bytes)"
     );
     // What was refused is not counted.
     assert!(limits.memory_growing(0, 100, None).unwrap());
@@ -36,4 +36,36 @@ fn no_size_overflows_the_sum() {
     assert!(limits.memory_growing(0, 7, None).unwrap());
     assert!(limits.memory_growing(0, usize::MAX, None).is_err());
     assert!(limits.table_growing(0, usize::MAX, None).is_err());
+}
+
+/// An instance that used so much after its `init`, of 1000.
+fn begun(used: usize) -> Limits {
+    let mut limits = Limits::new(1000);
+    limits.memory_growing(0, used, None).unwrap();
+    limits.begin();
+    limits
+}
+
+#[test]
+fn three_quarters_of_what_is_left_after_init_are_enough() {
+    let mut limits = begun(200);
+    assert_eq!(limits.grown_enough(), None);
+    limits.memory_growing(200, 800, None).unwrap();
+    assert_eq!(limits.grown_enough(), None);
+    limits.memory_growing(800, 801, None).unwrap();
+    assert_eq!(limits.grown_enough(), Some(801));
+}
+
+#[test]
+fn an_instance_that_does_not_grow_is_never_replaced() {
+    for used in [0, 1, 999, 1000] {
+        assert_eq!(begun(used).grown_enough(), None, "{used}");
+    }
+}
+
+#[test]
+fn what_init_takes_is_not_a_leak() {
+    let mut limits = Limits::new(1000);
+    limits.memory_growing(0, 1000, None).unwrap();
+    assert_eq!(limits.grown_enough(), None);
 }

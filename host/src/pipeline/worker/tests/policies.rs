@@ -47,8 +47,8 @@ fn a_record_that_fails_is_a_dead_letter_in_its_place_and_the_others_go_on() {
     assert_eq!(dead.text(), "value 1");
     assert_eq!(dead.timestamp, None, "it is written now");
     let letter = letter(dead);
-    assert_eq!(letter.reason, "no order");
-    assert_eq!(letter.stage, "transform");
+    assert_eq!(letter.origin.reason, "no order");
+    assert_eq!(letter.origin.stage, "transform");
     assert_eq!(letter.origin.position, partition(0).at(1));
     assert_eq!(letter.origin.timestamp, Some(1001));
 }
@@ -111,7 +111,7 @@ fn a_record_that_breaks_the_plugin_costs_one_dead_letter_and_nothing_else() {
         .sent
         .iter()
         .filter(|sent| sent.topic == "dead")
-        .map(|sent| letter(sent).reason)
+        .map(|sent| letter(sent).origin.reason)
         .collect();
     assert_eq!(
         reasons,
@@ -160,10 +160,14 @@ fn an_output_that_may_not_be_written_is_a_dead_letter_of_the_stage_produce() {
     assert_eq!(sent(&world), expected(&[("dead", 0), ("dead", 1)]));
     let state = world.state();
     let letters: Vec<Letter> = state.sent.iter().map(letter).collect();
-    assert!(letters.iter().all(|letter| letter.stage == "produce"));
-    assert_eq!(letters[0].reason, "topic secret is forbidden");
     assert!(
-        letters[1].reason.contains("dead-letter topic"),
+        letters
+            .iter()
+            .all(|letter| letter.origin.stage == "produce")
+    );
+    assert_eq!(letters[0].origin.reason, "topic secret is forbidden");
+    assert!(
+        letters[1].origin.reason.contains("dead-letter topic"),
         "{letters:?}"
     );
     assert_eq!(state.sent[0].text(), "value 0", "nothing of its outputs");
@@ -242,7 +246,7 @@ fn a_refused_record_becomes_a_dead_letter_and_what_was_behind_it_goes_out_again(
     assert_eq!(sent(&world), expected(&places));
     assert_eq!(world.stored(0), Some(3));
     let state = world.state();
-    assert_eq!(letter(&state.sent[4]).reason, "it is too large");
+    assert_eq!(letter(&state.sent[4]).origin.reason, "it is too large");
 }
 
 #[test]
@@ -258,7 +262,7 @@ fn a_dead_letter_that_the_broker_refuses_goes_without_its_value_and_then_stops_t
     steps(&mut worker, 2);
     assert_eq!(world.values().last().unwrap(), "null");
     let bare = letter(world.state().sent.last().unwrap());
-    assert_eq!(bare.reason, "no order");
+    assert_eq!(bare.origin.reason, "no order");
     assert_eq!(bare.origin.value_omitted, Some(7));
     world.state().fail_delivery(0, 0, "not even this");
     let failure = run(&mut worker).unwrap_err().to_string();

@@ -1,0 +1,85 @@
+//! What one store holds, and the host functions that a guest reaches through
+//! it: WASI's context, the log, and the clock whose sleeps have an end.
+
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{Resource, ResourceTable};
+use wasmtime_wasi::clocks::WasiClocksView as _;
+use wasmtime_wasi::p2::DynPollable;
+use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use super::bindings::millrace::plugin::log;
+use super::engine::TICK;
+use super::limits::Limits;
+use super::said::Said;
+
+/// How far a sleep may outlast its call: until the epoch that ends the call has
+/// surely come.
+const PAST_THE_END: Duration = TICK.saturating_mul(3);
+
+/// See the module's words.
+pub struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    said: Said,
+    pub limits: Limits,
+    /// When the call that runs now has used up its time.
+    pub call_ends: Instant,
+}
+
+impl State {
+    /// The call that begins with it may take until `call_ends`.
+    pub fn new(wasi: WasiCtx, said: Said, limits: Limits, call_ends: Instant) -> Self {
+        Self {
+            wasi,
+            table: ResourceTable::new(),
+            said,
+            limits,
+            call_ends,
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl log::Host for State {
+    fn log(&mut self, level: log::Level, message: String) {
+        self.said.logged(level, &message);
+    }
+}
+
+/// Epochs interrupt a guest that computes, not one that sleeps in the host: so
+/// no sleep outlasts its call, and the guest that wakes is interrupted. The
+/// pollables of this clock are all that a guest can wait for: what it prints is
+/// taken at once, and its stdin has ended.
+impl monotonic_clock::Host for State {
+    fn now(&mut self) -> wasmtime::Result<u64> {
+        self.clocks().now()
+    }
+
+    fn resolution(&mut self) -> wasmtime::Result<u64> {
+        self.clocks().resolution()
+    }
+
+    fn subscribe_instant(&mut self, when: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        let now = self.clocks().now()?;
+        self.subscribe_duration(when.saturating_sub(now))
+    }
+
+    fn subscribe_duration(&mut self, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
+        let left = self.call_ends.saturating_duration_since(Instant::now()) + PAST_THE_END;
+        let left = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
+        self.clocks().subscribe_duration(nanos.min(left))
+    }
+}
+
+#[cfg(test)]
+mod tests;
