@@ -5,6 +5,7 @@ mod demo;
 mod dlq;
 mod json;
 mod logging;
+mod pipeline;
 mod run;
 mod signals;
 mod status;

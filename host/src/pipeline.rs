@@ -10,4 +10,5 @@ mod lane;
 pub mod policy;
 pub mod ports;
 pub mod progress;
+pub mod replay;
 pub mod worker;

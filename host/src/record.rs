@@ -1,8 +1,12 @@
 //! What flows through a pipeline: records, verdicts, outputs and the words for
 //! where they are. Plain data: no rdkafka, no wasmtime, no I/O.
 
+mod held;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub use held::Held;
 
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

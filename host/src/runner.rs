@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use crate::config::{Choice, Pipeline};
+use crate::config::{Choice, Pipeline, Start};
 use crate::doorbell::Doorbell;
 use crate::kafka::cluster::{Cluster, REACH};
 use crate::kafka::group::{self, Membership};
@@ -17,11 +17,12 @@ use crate::kafka::properties;
 use crate::kafka::rules::Rules;
 use crate::kafka::sink::ProducerSink;
 use crate::kafka::topics::Topics;
-use crate::names::nearest;
+use crate::names;
 use crate::pipeline::batch::Limits;
 use crate::pipeline::dead_letter::Provenance;
 use crate::pipeline::policy::Policy;
-use crate::pipeline::ports::{Failure, Fatal, Tap};
+use crate::pipeline::ports::{Failure, Fatal, OffsetStore, Sink, Source, Tap, Transform};
+use crate::pipeline::replay::{Again, Letters, Nowhere, ReadOnly, Skipped};
 use crate::pipeline::worker::{Settings, Worker};
 use crate::plugin::{CONTRACT, Component, Engine, Instance, THREAD_STACK};
 use crate::stop::Stop;
@@ -42,9 +43,36 @@ pub enum Purpose {
     Check,
 }
 
+/// What a pipeline reads.
+#[derive(Debug, Clone)]
+pub enum Feed {
+    /// Its input topics, without end.
+    Inputs,
+    /// Its dead letters, up to the end of their topic.
+    Letters(Replay),
+}
+
+/// How dead letters are replayed.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// Where they are read.
+    pub topic: String,
+    /// Where every output goes; `None`: where the pipeline says.
+    pub to: Option<String>,
+    /// Nothing is written or stored.
+    pub dry_run: bool,
+    pub skipped: Skipped,
+}
+
+/// What stands behind the group's name of a pipeline in the name of the group
+/// that remembers which of its dead letters were replayed. A group of its own,
+/// because a replay must not take part in the pipeline's.
+const REPLAY_GROUP: &str = "-replay";
+
 /// A pipeline whose plugin is loaded and whose topics are there.
 pub struct Prepared {
     pub pipeline: Pipeline,
+    feed: Feed,
     pub component: Arc<Component>,
     instances: Vec<Instance>,
     cluster: Arc<Cluster>,
@@ -54,8 +82,15 @@ pub struct Prepared {
 
 impl Prepared {
     /// Checks what only the plugin's file and the cluster can tell. To run, it
-    /// also makes the output topic, if that is asked for.
-    pub fn new(pipeline: Pipeline, purpose: Purpose) -> Result<Self, Fatal> {
+    /// also makes the topics that outputs go to, if that is asked for.
+    pub fn new(mut pipeline: Pipeline, feed: Feed, purpose: Purpose) -> Result<Self, Fatal> {
+        if let Feed::Letters(replay) = &feed {
+            // One worker reads to the end; a second one might never get a partition.
+            pipeline.workers = 1;
+            if pipeline.errors.topic().is_none() {
+                pipeline.errors.policy = Choice::DeadLetter(replay.topic.clone());
+            }
+        }
         let cluster = Arc::new(Cluster::new(&properties::client(&pipeline))?);
         // Compiling takes its time, and so does connecting. A plugin that is
         // refused does not wait for a cluster that can't be reached.
@@ -76,7 +111,12 @@ impl Prepared {
         let topics = asking
             .join()
             .unwrap_or_else(|_| Err(anyhow!("asking the cluster panicked")))?;
-        let inputs = check_inputs(&pipeline, &topics)?;
+        let inputs = match &feed {
+            Feed::Inputs => check_inputs("input", &pipeline.input.topics, &topics)?,
+            Feed::Letters(replay) => {
+                check_inputs("dead-letter", std::slice::from_ref(&replay.topic), &topics)?
+            }
+        };
         let needed = Needed {
             create: pipeline.output.create && purpose == Purpose::Run,
             missing_is_fine: pipeline.output.create,
@@ -87,12 +127,16 @@ impl Prepared {
         if let Some(output) = &pipeline.output.topic {
             needed.ensure("output", output)?;
         }
+        if let Feed::Letters(Replay { to: Some(to), .. }) = &feed {
+            needed.ensure("--to", to)?;
+        }
         if let Some(letters) = pipeline.errors.topic() {
             needed.ensure("dead-letter", letters)?;
             check_dead_letters(&cluster, letters, &topics)?;
         }
         Ok(Self {
             pipeline,
+            feed,
             component,
             instances,
             cluster,
@@ -110,13 +154,15 @@ impl Prepared {
     ) -> Result<(), Fatal> {
         let workers = self.instances.len();
         let drain = self.pipeline.drain;
-        telemetry::running(&self.pipeline.name, &self.pipeline.input.group, workers);
+        let membership = self.membership()?;
+        telemetry::running(&self.pipeline.name, &membership.group, workers);
         let shared = Arc::new(Shared {
             topics: Topics::new(Arc::clone(&self.cluster)).context("no thread could be started")?,
-            rules: Arc::new(rules(&self.pipeline)),
+            rules: Arc::new(rules(&self.pipeline, &self.feed)),
             policy: policy(&self.pipeline, &self.component),
             pipeline: self.pipeline,
-            inputs: self.inputs,
+            feed: self.feed,
+            membership,
             stop: Arc::clone(stop),
             counters: Arc::clone(counters),
         });
@@ -167,6 +213,36 @@ impl Prepared {
     }
 }
 
+impl Prepared {
+    /// What every worker's consumer joins and reads.
+    fn membership(&self) -> Result<Membership, Fatal> {
+        let input = &self.pipeline.input;
+        let topics = self.inputs.iter().map(|(topic, _)| topic.clone()).collect();
+        Ok(match &self.feed {
+            Feed::Inputs => Membership {
+                group: input.group.clone(),
+                topics,
+                start: input.start,
+                partitions: self.inputs.clone(),
+                until: None,
+            },
+            Feed::Letters(_) => {
+                let mut until = Vec::new();
+                for (topic, partitions) in &self.inputs {
+                    until.extend(self.cluster.ends(topic, *partitions)?);
+                }
+                Membership {
+                    group: format!("{}{REPLAY_GROUP}", input.group),
+                    topics,
+                    start: Start::Earliest,
+                    partitions: self.inputs.clone(),
+                    until: Some(until),
+                }
+            }
+        })
+    }
+}
+
 /// Tells the end of a worker, and stops the others if it failed.
 struct Ended(Sender<Result<(), Failure>>, Arc<Stop>);
 
@@ -187,7 +263,8 @@ impl Drop for Ended {
 /// What all workers share.
 struct Shared {
     pipeline: Pipeline,
-    inputs: Vec<(String, i32)>,
+    feed: Feed,
+    membership: Membership,
     topics: Topics,
     rules: Arc<Rules>,
     policy: Policy,
@@ -205,8 +282,16 @@ fn load(pipeline: &Pipeline) -> Result<(Arc<Component>, Vec<Instance>), Fatal> {
 }
 
 /// Where outputs may go.
-fn rules(pipeline: &Pipeline) -> Rules {
-    let own = [pipeline.output.topic.as_deref(), pipeline.errors.topic()];
+fn rules(pipeline: &Pipeline, feed: &Feed) -> Rules {
+    let redirect = match feed {
+        Feed::Letters(replay) => replay.to.as_deref(),
+        Feed::Inputs => None,
+    };
+    let own = [
+        pipeline.output.topic.as_deref(),
+        pipeline.errors.topic(),
+        redirect,
+    ];
     Rules {
         inputs: pipeline.input.topics.clone(),
         own: own.into_iter().flatten().map(str::to_owned).collect(),
@@ -232,16 +317,15 @@ fn policy(pipeline: &Pipeline, component: &Component) -> Policy {
 }
 
 fn check_inputs(
-    pipeline: &Pipeline,
+    role: &str,
+    inputs: &[String],
     topics: &BTreeMap<String, i32>,
 ) -> Result<Vec<(String, i32)>, Fatal> {
-    pipeline
-        .input
-        .topics
+    inputs
         .iter()
         .map(|input| match topics.get(input) {
             Some(partitions) => Ok((input.clone(), *partitions)),
-            None => Err(missing("input", input, topics)),
+            None => Err(missing(role, input, topics)),
         })
         .collect()
 }
@@ -298,12 +382,8 @@ fn check_dead_letters(
 }
 
 fn missing(role: &str, name: &str, topics: &BTreeMap<String, i32>) -> Fatal {
-    match nearest(name, topics.keys().map(String::as_str)) {
-        Some(nearest) => {
-            anyhow!("{role} topic {name} does not exist (the nearest existing name is {nearest})")
-        }
-        None => anyhow!("{role} topic {name} does not exist"),
-    }
+    let why = names::missing(name, topics.keys().map(String::as_str));
+    anyhow!("{role} {why}")
 }
 
 /// One worker, on its own thread from here to its end.
@@ -322,35 +402,53 @@ fn work(
         Arc::clone(&shared.rules),
         bell.clone(),
     )?;
-    let partitions = shared.inputs.iter().map(|(_, count)| *count).sum();
+    let partitions = shared.membership.partitions.iter();
+    let partitions = partitions.map(|(_, count)| *count).sum();
     let (source, offsets) = group::join(
         &properties::consumer(pipeline, number, partitions),
-        Membership {
-            group: pipeline.input.group.clone(),
-            topics: pipeline.input.topics.clone(),
-            start: pipeline.input.start,
-            partitions: shared.inputs.clone(),
-        },
+        shared.membership.clone(),
         bell,
         Arc::clone(&shared.stop),
     )?;
-    let settings = Settings {
-        batch: Limits {
-            records: pipeline.max_records,
-            bytes: pipeline.max_bytes,
-        },
-        commit_interval: pipeline.commit_interval,
-        drain: pipeline.drain,
-        default_topic: pipeline.output.topic.as_deref().map(Arc::from),
-        redirect: None,
-        policy: shared.policy.clone(),
-        breaker: pipeline.errors.breaker,
+    let Feed::Letters(replay) = &shared.feed else {
+        return shared.drive((source, sink, offsets, instance), tap);
     };
-    Worker::new(
-        (source, sink, offsets, instance),
-        settings,
-        Arc::clone(&shared.counters),
-        tap,
-    )
-    .run(|| shared.stop.requested())
+    let source = Letters::new(source, pipeline.name.clone(), replay.skipped.clone());
+    let transform = Again(instance);
+    match replay.dry_run {
+        false => shared.drive((source, sink, offsets, transform), tap),
+        true => shared.drive(
+            (source, Nowhere::new(sink), ReadOnly(offsets), transform),
+            tap,
+        ),
+    }
+}
+
+impl Shared {
+    fn drive<S, K, O, T>(&self, ports: (S, K, O, T), tap: Option<Tap>) -> Result<(), Failure>
+    where
+        S: Source,
+        K: Sink<S::Record>,
+        O: OffsetStore,
+        T: Transform,
+    {
+        let pipeline = &self.pipeline;
+        let redirect = match &self.feed {
+            Feed::Letters(replay) => replay.to.as_deref().map(Arc::from),
+            Feed::Inputs => None,
+        };
+        let settings = Settings {
+            batch: Limits {
+                records: pipeline.max_records,
+                bytes: pipeline.max_bytes,
+            },
+            commit_interval: pipeline.commit_interval,
+            drain: pipeline.drain,
+            default_topic: pipeline.output.topic.as_deref().map(Arc::from),
+            redirect,
+            policy: self.policy.clone(),
+            breaker: pipeline.errors.breaker,
+        };
+        Worker::new(ports, settings, Arc::clone(&self.counters), tap).run(|| self.stop.requested())
+    }
 }

@@ -38,7 +38,7 @@ impl ConnectionArguments {
 }
 
 /// What stands below the flags: the file, the environment, `--set`.
-fn layers(
+pub fn layers(
     file: Option<&Path>,
     brokers: Option<String>,
     set: &[String],

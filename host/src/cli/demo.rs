@@ -20,7 +20,7 @@ use crate::config::{Origin, Pipeline, Settings};
 use crate::kafka::embedded::{EmbeddedCluster, Writer};
 use crate::pipeline::ports::{Fatal, Outcome, Tap};
 use crate::record::{Payload, Record, Verdict};
-use crate::runner::{Prepared, Purpose};
+use crate::runner::{Feed, Prepared, Purpose};
 use crate::stop::Stop;
 use crate::telemetry::Counters;
 
@@ -76,8 +76,8 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
             .create_topic(topic, PARTITIONS)
             .map_err(Failed::before)?;
     }
-    let prepared =
-        Prepared::new(pipeline(&cluster, &plugin)?, Purpose::Run).map_err(Failed::before)?;
+    let prepared = Prepared::new(pipeline(&cluster, &plugin)?, Feed::Inputs, Purpose::Run)
+        .map_err(Failed::before)?;
     introduce(&cluster, &prepared, &plugin, arguments.seconds).map_err(Failed::before)?;
 
     let writer = cluster.writer().map_err(Failed::before)?;

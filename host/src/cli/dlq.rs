@@ -1,7 +1,8 @@
-//! `host dlq`: what is in a dead-letter topic. Answers go to stdout, whole or
-//! not at all.
+//! `host dlq`: what is in a dead-letter topic, and its way back. Answers go to
+//! stdout, whole or not at all.
 
 mod list;
+mod replay;
 mod show;
 
 use std::io::Write as _;
@@ -24,13 +25,21 @@ enum Command {
     List(list::ListArguments),
     /// Show one dead letter: the original record beside the reason
     Show(show::ShowArguments),
+    /// Run a pipeline's dead letters through it again, up to the end that their topic has now
+    Replay(Box<replay::ReplayArguments>),
 }
 
 pub fn run(arguments: DlqArguments) -> Result<(), Failed> {
-    logging::quiet();
     let outcome = match arguments.command {
-        Command::List(arguments) => list::run(&arguments),
-        Command::Show(arguments) => show::run(&arguments),
+        Command::List(arguments) => {
+            logging::quiet();
+            list::run(&arguments)
+        }
+        Command::Show(arguments) => {
+            logging::quiet();
+            show::run(&arguments)
+        }
+        Command::Replay(arguments) => replay::run(&arguments),
     };
     match outcome {
         Err(failed) if is_broken_pipe(&failed.error) => Ok(()),

@@ -14,6 +14,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::context::Context;
 use crate::names::nearest;
 use crate::pipeline::ports::Fatal;
+use crate::record::TopicPartition;
 
 /// How long a cluster that can't be reached is waited for at the start.
 pub const REACH: Duration = Duration::from_secs(8);
@@ -180,6 +181,22 @@ impl Cluster {
         }
         let admin = self.config.create_with_context(Context::default())?;
         Ok(self.admin.get_or_init(|| admin))
+    }
+
+    /// The offset of the next record of each partition of a topic: of the next
+    /// one that a reader of committed transactions may see.
+    pub fn ends(&self, topic: &str, partitions: i32) -> Result<Vec<(TopicPartition, i64)>, Fatal> {
+        (0..partitions)
+            .map(|number| {
+                let (_, end) = self
+                    .client
+                    .fetch_watermarks(topic, number, REACH)
+                    .with_context(|| {
+                        format!("where topic {topic}, partition {number} ends can't be asked")
+                    })?;
+                Ok((TopicPartition::new(topic, number), end))
+            })
+            .collect()
     }
 
     /// Whether a topic is compacted; `None` where its settings are hidden.

@@ -33,6 +33,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(500);
 const ASKED_FOR: Duration = Duration::from_secs(150);
 
 /// What a member needs to know besides librdkafka's properties.
+#[derive(Debug, Clone)]
 pub struct Membership {
     pub group: String,
     pub topics: Vec<String>,
@@ -40,6 +41,17 @@ pub struct Membership {
     /// How many partitions each topic had when the run began: one that appears
     /// later is read from its beginning, whatever `start` says.
     pub partitions: Vec<(String, i32)>,
+    /// The offset before which each partition's reading ends; one that is not
+    /// named is not read at all. `None`: without end.
+    pub until: Option<Vec<(TopicPartition, i64)>>,
+}
+
+impl Membership {
+    fn end_of(&self, partition: &TopicPartition) -> Option<i64> {
+        let ends = self.until.as_ref()?;
+        let end = ends.iter().find(|(known, _)| known == partition);
+        Some(end.map_or(0, |(_, end)| *end))
+    }
 }
 
 /// Joins the group and hands out its two faces.
@@ -49,6 +61,12 @@ pub fn join(
     bell: Doorbell,
     stop: Arc<Stop>,
 ) -> Result<(GroupSource, GroupOffsets), Fatal> {
+    let mut config = config.clone();
+    config.set("group.id", &membership.group);
+    if membership.until.is_some() {
+        // An end may be a transaction's marker, behind the last record.
+        config.set("enable.partition.eof", "true");
+    }
     let consumer: Arc<Consumer> = Arc::new(
         config
             .create_with_context(Context::default())
@@ -120,6 +138,16 @@ struct Lane {
     queue: Queue,
     /// An error and what came behind it, found while fetching.
     behind: Option<Fetched>,
+    /// Where the reading ends, exclusive.
+    end: Option<i64>,
+    /// What was not handed out yet.
+    next: i64,
+}
+
+impl Lane {
+    fn is_finished(&self) -> bool {
+        self.end.is_some_and(|end| self.next >= end)
+    }
 }
 
 pub struct GroupSource {
@@ -270,6 +298,8 @@ impl Source for GroupSource {
                 partition: partition.clone(),
                 queue,
                 behind: None,
+                end: self.membership.end_of(partition),
+                next: position.0,
             });
             list.add_partition_offset(
                 &partition.topic,
@@ -290,14 +320,31 @@ impl Source for GroupSource {
             let Some(lane) = self.lanes.iter_mut().find(|lane| lane.id == id) else {
                 return Ok(None);
             };
+            if lane.is_finished() {
+                return Ok(None);
+            }
             let Some(mut fetched) = lane.behind.take().or_else(|| lane.queue.messages(max)) else {
                 return Ok(None);
             };
+            if let Some(end) = lane.end {
+                let messages = fetched.as_ref().iter();
+                let within = messages.take_while(|m| m.error().is_some() || m.offset() < end);
+                let count = within.count();
+                if count < fetched.as_ref().len() {
+                    drop(fetched.split_off(count));
+                    lane.next = end;
+                }
+                if count == 0 {
+                    return Ok(None);
+                }
+            }
             let messages = fetched.as_ref();
             let Some(at) = messages.iter().position(|m| m.error().is_some()) else {
+                lane.next = lane.next.max(messages[messages.len() - 1].offset() + 1);
                 return Ok(Some(fetched));
             };
             if at > 0 {
+                lane.next = lane.next.max(messages[at - 1].offset() + 1);
                 lane.behind = Some(fetched.split_off(at));
                 return Ok(Some(fetched));
             }
@@ -306,6 +353,11 @@ impl Source for GroupSource {
             let error = messages[0].error();
             let behind = fetched.split_off(1);
             lane.behind = (!behind.as_ref().is_empty()).then_some(behind);
+            if let Some((RDKafkaErrorCode::PartitionEOF, _)) = error {
+                // What seemed to be missing before the end were no records.
+                lane.next = lane.next.max(offset);
+                continue;
+            }
             if let Some((code, text)) = error {
                 let partition = lane.partition.clone();
                 self.on_error(&partition, offset, code, &text)?;
@@ -318,6 +370,7 @@ impl Source for GroupSource {
             return Ok(());
         };
         lane.behind = None;
+        lane.next = position.0;
         // What was prefetched is of an older version for librdkafka, which does
         // not hand it out any more. No time-out: nothing waits for the answer.
         self.consumer
@@ -333,6 +386,10 @@ impl Source for GroupSource {
     fn end(&self, id: LaneId) -> Option<i64> {
         let lane = self.lanes.iter().find(|lane| lane.id == id)?;
         cached_end(&self.consumer, &lane.partition)
+    }
+
+    fn is_finished(&self) -> bool {
+        !self.lanes.is_empty() && self.lanes.iter().all(Lane::is_finished)
     }
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {

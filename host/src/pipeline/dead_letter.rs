@@ -216,6 +216,10 @@ impl<R: Record> Original<R> {
     pub fn dead(&self) -> &R {
         &self.dead
     }
+
+    pub fn into_dead(self) -> R {
+        self.dead
+    }
 }
 
 impl<R: Record> Record for Original<R> {

@@ -7,7 +7,7 @@ use super::*;
 #[derive(Parser)]
 struct Command {
     #[command(flatten)]
-    arguments: RunArguments,
+    arguments: PipelineArguments,
 }
 
 fn settings(arguments: &[&str]) -> Result<Settings, ConfigError> {
