@@ -292,7 +292,10 @@ impl Summary<'_> {
         };
         for (pipeline, count) in &self.skipped {
             text += &match pipeline.as_str() {
-                "" => format!("; left alone: {} that are none", number(*count, "record")),
+                "" => format!(
+                    "; left alone: {} without a dead letter's headers",
+                    number(*count, "record")
+                ),
                 pipeline => format!(
                     "; left alone: {} of pipeline {} (--name says whose are replayed)",
                     number(*count, "dead letter"),

@@ -3,6 +3,7 @@ use std::fs;
 use clap::Parser;
 
 use super::*;
+use crate::config::Pipeline;
 
 #[derive(Parser)]
 struct Command {
