@@ -91,22 +91,18 @@ impl Counters {
         );
     }
 
-    /// The plugin broke in a call of so many records.
-    pub fn plugin_broke(&self, first: &Position, records: usize, fault: &Fault) {
+    /// The plugin broke in a call of so many records; `first`: a hunt for the
+    /// culprit begins with it.
+    pub fn plugin_broke(&self, at: &Position, records: usize, fault: &Fault, first: bool) {
         self.faults.fetch_add(1, Ordering::Relaxed);
-        let fault = fault.to_string();
-        tracing::debug!(
-            partition = %first.partition,
-            offset = first.offset,
-            records,
-            fault = fault.lines().next(),
-            "the plugin broke; a fresh instance looks for the record that does it"
-        );
+        if first {
+            self.failures.fault(at, records, &fault.to_string());
+        }
     }
 
     /// The records that failed, by stage and reason.
-    pub fn failures(&self) -> Vec<Group> {
-        self.failures.groups()
+    pub fn failures(&self) -> &Failures {
+        &self.failures
     }
 
     pub fn totals(&self) -> Totals {
@@ -256,7 +252,7 @@ pub fn stopping(why: &str) {
 const REASONS_TOLD: usize = 10;
 
 pub fn stopped(counters: &Counters) {
-    let groups = counters.failures();
+    let groups = counters.failures().groups();
     for Group {
         stage,
         reason,

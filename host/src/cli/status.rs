@@ -1,5 +1,6 @@
 //! The live status line of a terminal.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -7,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::record::Stage;
 use crate::telemetry::{Counters, Totals};
 
 /// How often the line is drawn anew, and what its rates are over.
@@ -36,7 +38,8 @@ impl StatusLine {
                 let mut before = (Instant::now(), counters.totals());
                 while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                     let now = (Instant::now(), counters.totals());
-                    bar.set_message(format!("{what}  {}", line(before, now)));
+                    let stages = counters.failures().stages();
+                    bar.set_message(format!("{what}  {}{}", line(before, now), failed(&stages)));
                     bar.tick();
                     before = now;
                 }
@@ -56,6 +59,19 @@ impl Drop for StatusLine {
             let _ = thread.join();
         }
     }
+}
+
+/// How many records failed at which stage; nothing if none did.
+fn failed(stages: &BTreeMap<Stage, u64>) -> String {
+    let total: u64 = stages.values().sum();
+    if total == 0 {
+        return String::new();
+    }
+    let stages: Vec<String> = stages
+        .iter()
+        .map(|(stage, count)| format!("{stage} {}", HumanCount(*count)))
+        .collect();
+    format!("  rejected {} ({})", HumanCount(total), stages.join(", "))
 }
 
 fn line(before: (Instant, Totals), now: (Instant, Totals)) -> String {
@@ -78,4 +94,19 @@ fn line(before: (Instant, Totals), now: (Instant, Totals)) -> String {
         HumanCount(now.1.records_in),
         HumanCount(now.1.acknowledged),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_failed_is_counted_by_stage_and_left_out_where_nothing_did() {
+        assert_eq!(failed(&BTreeMap::new()), "");
+        let stages = [(Stage::Transform, 1200), (Stage::Produce, 3)];
+        assert_eq!(
+            failed(&stages.into()),
+            "  rejected 1,203 (transform 1,200, produce 3)"
+        );
+    }
 }

@@ -28,10 +28,6 @@ const ASK: Duration = Duration::from_secs(5);
 /// How long a question that failed at once waits before it is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
 
-/// How long a question is asked at all. A member that waits does not poll, and
-/// one that does not for `max.poll.interval.ms` (300 s) is out of its group.
-const ASKED_FOR: Duration = Duration::from_secs(150);
-
 /// What a member needs to know besides librdkafka's properties.
 #[derive(Debug, Clone)]
 pub struct Membership {
@@ -101,7 +97,9 @@ pub fn join(
 }
 
 /// Questions to the cluster that are asked until they are answered or the run is
-/// told to stop: an outage is waited out, as long as the membership allows.
+/// told to stop: an outage is waited out. A member that waits does not poll, and
+/// one that does not for `max.poll.interval.ms` (300 s) is out of its group, which
+/// it hears as soon as there is an answer.
 #[derive(Clone)]
 struct Ask {
     consumer: Arc<Consumer>,
@@ -114,15 +112,10 @@ impl Ask {
         what: &str,
         question: impl Fn(&Consumer) -> Result<T, KafkaError>,
     ) -> Result<T, Fatal> {
-        let end = Instant::now() + ASKED_FOR;
         loop {
             match question(&self.consumer) {
                 Ok(answer) => return Ok(answer),
                 Err(_) if self.stop.requested() => return Err(Interrupted.into()),
-                Err(error) if Instant::now() >= end => {
-                    return Err(error)
-                        .with_context(|| format!("{what}, for {ASKED_FOR:?} in vain"));
-                }
                 Err(error) => {
                     telemetry::waiting(what, &error.to_string());
                     self.stop.wait(ASK_AGAIN);

@@ -56,13 +56,18 @@ impl Hunt {
         }
     }
 
+    /// Whether a culprit is looked for from `next` on.
+    pub fn is_on(&self, next: usize) -> bool {
+        next < self.until
+    }
+
     /// A call of the records from `next` on failed. `fresh`: it was the first one
     /// of its instance.
     pub fn failed(&mut self, next: usize, count: usize, kind: Kind, fresh: bool) -> Next {
         if count == 1 && fresh {
             return Next::Culprit;
         }
-        let hunting = next < self.until;
+        let hunting = self.is_on(next);
         self.step = match (kind, self.step) {
             (Kind::TimedOut, _) => Step::OneByOne,
             (Kind::Broke, Step::OneByOne) if hunting => Step::OneByOne,

@@ -42,7 +42,7 @@ impl Skipped {
 /// A record of a dead-letter topic.
 pub enum Replayed {
     /// A dead letter of this pipeline: the record that it was made from.
-    Letter(Original<Held>),
+    Letter(Box<Original<Held>>),
     /// Nothing of this pipeline's.
     Other(Held),
 }
@@ -50,7 +50,7 @@ pub enum Replayed {
 impl Replayed {
     fn as_read(&self) -> &dyn Record {
         match self {
-            Self::Letter(original) => original,
+            Self::Letter(original) => &**original,
             Self::Other(record) => record,
         }
     }
@@ -107,7 +107,7 @@ impl<S: Source> Letters<S> {
     fn take(&self, record: &S::Record) -> Replayed {
         match Original::of(Held::copy(record)) {
             Ok(original) if original.letter.by.pipeline == self.pipeline => {
-                Replayed::Letter(original)
+                Replayed::Letter(Box::new(original))
             }
             Ok(original) => {
                 self.skipped.add(&original.letter.by.pipeline);

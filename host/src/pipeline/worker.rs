@@ -335,11 +335,11 @@ where
             Err(fault @ Fault::TimedOut(_)) => (isolate::Kind::TimedOut, fault),
         };
         let fresh = std::mem::replace(&mut self.fresh, true);
+        let at = lane.partition.at(batch[0].offset());
+        let first = !work.hunt.is_on(work.next);
+        self.counters.plugin_broke(&at, batch.len(), &fault, first);
         match work.hunt.failed(work.next, batch.len(), kind, fresh) {
-            isolate::Next::Again => {
-                let first = lane.partition.at(batch[0].offset());
-                self.counters.plugin_broke(&first, batch.len(), &fault);
-            }
+            isolate::Next::Again => {}
             isolate::Next::Culprit => {
                 self.counters.consumed(1, batch[0].size());
                 work.verdicts = [Verdict::Fail(fault.to_string())].into();

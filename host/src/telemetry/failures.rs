@@ -1,11 +1,11 @@
 //! The records that failed: counted by stage and reason, and logged as far as
 //! that helps a reader.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::record::{Rejected, Stage};
+use crate::record::{Position, Rejected, Stage};
 use crate::throttle::Throttle;
 
 /// How many rejected records are logged in each [`WINDOW`]: enough to see what
@@ -29,7 +29,8 @@ struct State {
     dropped: u64,
     /// By stage and the reason's first line.
     reasons: HashMap<Stage, HashMap<String, u64>>,
-    throttle: Throttle,
+    rejected: Throttle,
+    faults: Throttle,
 }
 
 /// How often records failed at one stage for one reason.
@@ -47,7 +48,8 @@ impl Default for Failures {
             dead_letters: 0,
             dropped: 0,
             reasons: HashMap::new(),
-            throttle: Throttle::new(LINES, WINDOW),
+            rejected: Throttle::new(LINES, WINDOW),
+            faults: Throttle::new(LINES, WINDOW),
         }))
     }
 }
@@ -62,7 +64,7 @@ impl Failures {
             state.dropped += 1;
         }
         state.count(rejected);
-        let Some(left_out) = state.throttle.pass(Instant::now()) else {
+        let Some(left_out) = state.rejected.pass(Instant::now()) else {
             return;
         };
         drop(state);
@@ -76,13 +78,38 @@ impl Failures {
             offset = position.offset,
             %stage,
             reason,
-            left_out,
+            left_out = (left_out > 0).then_some(left_out),
             "{}",
             match letter {
                 true => "record rejected: it is now a dead letter",
                 false => "record rejected: it is dropped (errors.policy)",
             }
         );
+    }
+
+    /// The plugin broke in a call of so many records, and a hunt for the culprit
+    /// begins.
+    pub fn fault(&self, first: &Position, records: usize, fault: &str) {
+        let passes = self.state().faults.pass(Instant::now());
+        if let Some(left_out) = passes {
+            tracing::warn!(
+                partition = %first.partition,
+                offset = first.offset,
+                records,
+                fault,
+                left_out = (left_out > 0).then_some(left_out),
+                "the plugin broke: a fresh instance looks for the record that does it"
+            );
+        }
+    }
+
+    /// How often records were rejected at each stage.
+    pub fn stages(&self) -> BTreeMap<Stage, u64> {
+        let state = self.state();
+        let stages = state.reasons.iter();
+        stages
+            .map(|(stage, reasons)| (*stage, reasons.values().sum()))
+            .collect()
     }
 
     /// How many dead letters were written, and how many records dropped.
