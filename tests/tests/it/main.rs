@@ -15,5 +15,7 @@ mod limits;
 mod orders;
 mod passthrough;
 mod pipeline;
+mod replay;
 mod source;
+mod story;
 mod verdicts;
