@@ -4,7 +4,9 @@
 use millrace_tests::{Host, Record, guest, plugin};
 use serde_json::Value;
 
-use crate::pipeline::{LONG, Pipeline, assert_says, error_of, expect_exit, stop, texts};
+use crate::pipeline::{
+    LONG, Pipeline, SHORT_SESSION, assert_says, error_of, expect_exit, stop, texts,
+};
 
 /// A pipeline of the puppet, and its dead-letter topic.
 struct Replayed {
@@ -225,12 +227,11 @@ fn a_replay_that_was_killed_goes_on_and_loses_nothing() {
         .pipeline
         .wait_for_committed(&[(0, half), (1, half)]);
     stop(host);
-    let mut first = replayed.replay(&plugin("passthrough"), &["--commit-interval", "5ms"]);
+    let often = ["--commit-interval", "5ms"];
+    let mut first = replayed.replay(&plugin("passthrough"), &[&often, SHORT_SESSION].concat());
     replayed.pipeline.wait_for_count(100, LONG);
     first.kill();
-    // The dead member's session has to time out.
-    let quick = ["--set", "kafka.consumer.session.timeout.ms=6000"];
-    replayed.answer(&plugin("passthrough"), &quick);
+    replayed.answer(&plugin("passthrough"), SHORT_SESSION);
     let mut values: Vec<String> = texts(&replayed.pipeline.outputs())
         .into_iter()
         .map(str::to_owned)
