@@ -142,7 +142,7 @@ pub fn topic_created(topic: &str, partitions: i32) {
 }
 
 pub fn dead_letters_unchecked(topic: &str) {
-    tracing::warn!(
+    tracing::info!(
         topic,
         "the dead-letter topic's settings are hidden from this user: if it is compacted, dead \
          letters disappear"

@@ -67,7 +67,7 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failed> {
 
 fn show(arguments: &DemoArguments) -> Result<(), Failed> {
     let plugin = plugin(arguments.plugin.as_deref()).map_err(Failed::before)?;
-    let area = logging::quiet();
+    let area = logging::quiet_about_records();
     let stop = Arc::new(Stop::default());
     signals::listen(&stop).map_err(Failed::before)?;
     let cluster = EmbeddedCluster::start().map_err(Failed::before)?;
@@ -302,7 +302,8 @@ fn keep(cluster: &EmbeddedCluster) -> Result<(), Fatal> {
     let stop = Arc::new(Stop::default());
     signals::listen(&stop)?;
     say(&format!(
-        "\nThe broker stays up at {} until Ctrl-C.",
+        "\nThe broker stays up at {0} until Ctrl-C. The broken orders:\n\n  host dlq list {DEAD} \
+         --brokers {0}",
         cluster.brokers()
     ))?;
     while !stop.requested() {

@@ -24,6 +24,14 @@ pub fn quiet() -> MultiProgress {
     with_filter(None, "warn,rdkafka=off")
 }
 
+/// The same for a command that shows rejected records itself.
+pub fn quiet_about_records() -> MultiProgress {
+    with_filter(
+        None,
+        "warn,rdkafka=off,millrace_host::telemetry::failures=off",
+    )
+}
+
 /// Starts logging. The answer is where a status line may be drawn.
 pub fn start(format: Option<LogFormat>) -> MultiProgress {
     with_filter(format, DEFAULT_FILTER)

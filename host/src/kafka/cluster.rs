@@ -2,7 +2,7 @@
 //! does it have, make these topics.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -18,6 +18,13 @@ use crate::record::TopicPartition;
 
 /// How long a cluster that can't be reached is waited for at the start.
 pub const REACH: Duration = Duration::from_secs(8);
+
+/// How long a topic's settings are waited for. A broker that does not know the
+/// request at all never answers it.
+const SETTINGS: Duration = Duration::from_secs(2);
+
+/// How long nobody asks again after that.
+const SETTINGS_AGAIN: Duration = Duration::from_secs(60);
 
 /// What a topic takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +62,8 @@ pub struct Cluster {
     config: ClientConfig,
     /// Made when it is first needed.
     admin: OnceLock<AdminClient<Context>>,
+    /// When a question for settings had no answer.
+    unanswered: Mutex<Option<Instant>>,
     brokers: String,
 }
 
@@ -65,6 +74,7 @@ impl Cluster {
             client: config.create_with_context(Context::default())?,
             config: config.clone(),
             admin: OnceLock::new(),
+            unanswered: Mutex::new(None),
             brokers: config
                 .get("bootstrap.servers")
                 .unwrap_or_default()
@@ -130,11 +140,20 @@ impl Cluster {
     }
 
     fn settings(&self, topic: &str) -> Result<HashMap<String, String>, Fatal> {
-        let options = AdminOptions::new().request_timeout(Some(REACH));
+        let mut unanswered = self
+            .unanswered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if unanswered.is_some_and(|since| since.elapsed() < SETTINGS_AGAIN) {
+            bail!("the cluster does not answer what topics' settings are");
+        }
+        let options = AdminOptions::new().request_timeout(Some(SETTINGS));
         let asked = [ResourceSpecifier::Topic(topic)];
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let answer = runtime
-            .block_on(self.admin()?.describe_configs(&asked, &options))?
+        let answer = runtime.block_on(self.admin()?.describe_configs(&asked, &options));
+        *unanswered = answer.is_err().then(Instant::now);
+        drop(unanswered);
+        let answer = answer?
             .pop()
             .context("the cluster's answer leaves the topic out")??;
         Ok(answer
