@@ -41,6 +41,10 @@ pub struct Component {
 }
 
 impl Component {
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Reads, checks, compiles and links the file. Takes milliseconds from the
     /// cache, and up to seconds without.
     pub fn load(engine: &Engine, settings: &Plugin) -> Result<Self, Fatal> {

@@ -2,6 +2,7 @@
 //! take too long.
 
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,7 +31,10 @@ const _: () = assert!(THREAD_STACK >= GUEST_STACK + 1024 * 1024);
 
 /// See the module's words. Clones are the same engine.
 #[derive(Clone)]
-pub struct Engine(Arc<wasmtime::Engine>);
+pub struct Engine {
+    native: Arc<wasmtime::Engine>,
+    given_up: Arc<AtomicBool>,
+}
 
 impl Engine {
     pub fn new() -> Result<Self, Fatal> {
@@ -53,11 +57,23 @@ impl Engine {
             .name("epochs".to_owned())
             .spawn(move || tick(&ticking))
             .context("the thread that interrupts guests could not be started")?;
-        Ok(Self(engine))
+        Ok(Self {
+            native: engine,
+            given_up: Arc::default(),
+        })
+    }
+
+    /// Ends every call that runs, because nobody waits for it any more.
+    pub fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn given_up(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.given_up)
     }
 
     pub(super) fn native(&self) -> &wasmtime::Engine {
-        &self.0
+        &self.native
     }
 }
 
@@ -76,9 +92,13 @@ fn tick(engine: &Weak<wasmtime::Engine>) {
     }
 }
 
-/// How many ticks a call may take. One more than asked, because the first tick
+/// How often a guest that computes is looked at: whether its time is over, and
+/// whether its call is given up.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How many ticks a call that may take so long runs until it is looked at. One more than asked, because the first tick
 /// may come at once.
-pub fn ticks(budget: Duration) -> u64 {
-    let ticks = budget.as_millis().div_ceil(TICK.as_millis()) + 1;
+pub fn ticks(left: Duration) -> u64 {
+    let ticks = left.min(LOOK).as_millis().div_ceil(TICK.as_millis()) + 1;
     u64::try_from(ticks).unwrap_or(u64::MAX)
 }

@@ -17,9 +17,9 @@ use super::engine::ticks;
 use super::limits::{Limits, MOST_HANDED_OVER};
 use super::reason::{self, Budget};
 use super::said::Said;
-use super::state::State;
+use super::state::{self, GivenUp, State};
 use super::wasi::{self, Clock};
-use crate::pipeline::ports::{Fatal, Fault, Transform};
+use crate::pipeline::ports::{Fatal, Fault, Interrupted, Transform};
 use crate::record::{Record, TopicPartition, Verdict};
 use crate::telemetry;
 use crate::throttle::Throttle;
@@ -64,10 +64,12 @@ impl Instance {
             self.said.clone(),
             Limits::new(settings.memory),
             Instant::now() + budget.time,
+            component.engine.given_up(),
         );
         let mut store = Store::new(component.engine.native(), state);
         store.limiter(|state| &mut state.limits);
         store.set_hostcall_fuel(MOST_HANDED_OVER);
+        store.epoch_deadline_callback(state::look);
         store.set_epoch_deadline(ticks(budget.time));
         let bindings = component
             .pre
@@ -137,6 +139,9 @@ impl Instance {
             Err(error) => {
                 let reason = self.describe(&error, budget);
                 self.discard();
+                if error.downcast_ref::<GivenUp>().is_some() {
+                    return Err(Fault::Fatal(Interrupted.into()));
+                }
                 Err(match error.downcast_ref::<Trap>() {
                     Some(Trap::Interrupt) => Fault::TimedOut(reason),
                     _ => Fault::Broke(reason),

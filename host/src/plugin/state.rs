@@ -1,16 +1,19 @@
 //! What one store holds, and the host functions that a guest reaches through
 //! it: WASI's context, the log, and the clock whose sleeps have an end.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmtime::component::{Resource, ResourceTable};
+use wasmtime::{StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::clocks::WasiClocksView as _;
 use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::millrace::plugin::log;
-use super::engine::TICK;
+use super::engine::{TICK, ticks};
 use super::limits::Limits;
 use super::said::Said;
 
@@ -26,12 +29,38 @@ pub struct State {
     pub limits: Limits,
     /// When the call that runs now has used up its time.
     pub call_ends: Instant,
+    /// Whether it is given up.
+    given_up: Arc<AtomicBool>,
+}
+
+/// The call was given up, because the run ends: for no fault of the plugin.
+#[derive(Debug, thiserror::Error)]
+#[error("the call was given up")]
+pub struct GivenUp;
+
+/// Looks at a guest that computes: ends it, or lets it go on until the next look.
+pub fn look(store: StoreContextMut<'_, State>) -> wasmtime::Result<UpdateDeadline> {
+    let state = store.data();
+    if state.given_up.load(Ordering::Relaxed) {
+        return Err(GivenUp.into());
+    }
+    match state.call_ends.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Ok(UpdateDeadline::Interrupt),
+        left => Ok(UpdateDeadline::Continue(ticks(left))),
+    }
 }
 
 impl State {
     /// The call that begins with it may take until `call_ends`.
-    pub fn new(wasi: WasiCtx, said: Said, limits: Limits, call_ends: Instant) -> Self {
+    pub fn new(
+        wasi: WasiCtx,
+        said: Said,
+        limits: Limits,
+        call_ends: Instant,
+        given_up: Arc<AtomicBool>,
+    ) -> Self {
         Self {
+            given_up,
             wasi,
             table: ResourceTable::new(),
             said,

@@ -175,3 +175,26 @@ fn a_full_stack_names_the_function_that_filled_it() {
 
     assert_says(&error, &["used up its stack", "\n  at puppet::recurse\n"]);
 }
+
+#[test]
+fn a_stop_does_not_wait_for_a_plugin_that_hangs() {
+    let pipeline = Pipeline::new("hangs-at-the-stop", 1);
+    pipeline
+        .feed(["value a", "loop", "value b"].map(|command| Record::value(command).to_partition(0)));
+    let flags = [
+        "--batch-size",
+        "1",
+        "--set",
+        "plugin.time=10m",
+        "--set",
+        "plugin.call=10m",
+        "--set",
+        "shutdown.drain=4s",
+    ];
+    let host = pipeline.start(&guest("puppet"), &flags);
+    pipeline.wait_for_outputs(1);
+    // The call of the second record runs, or begins right after.
+    stop(host);
+    pipeline.wait_for_committed(&[(0, 1)]);
+    assert_eq!(texts(&pipeline.outputs()), ["a"]);
+}

@@ -242,3 +242,15 @@ fn an_instance_that_does_not_grow_is_kept() {
     assert_eq!(instance.component.recycled.load(Ordering::Relaxed), 0);
     assert!(instance.running.is_some());
 }
+
+#[test]
+fn a_call_that_is_given_up_is_no_fault_of_the_plugins() {
+    let mut instance = instance("(loop br 0)");
+    let engine = instance.component.engine.clone();
+    let giving_up = std::thread::spawn(move || engine.give_up());
+    match call(&mut instance, 100) {
+        Err(Fault::Fatal(error)) => assert!(error.is::<Interrupted>(), "{error}"),
+        other => panic!("{other:?}"),
+    }
+    giving_up.join().unwrap();
+}

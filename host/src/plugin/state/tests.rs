@@ -21,7 +21,13 @@ fn state(allow: &[Capability]) -> State {
     let clock = Clock::default();
     clock.set(1_700_000_000_000);
     let context = wasi::context(allow, &clock, &said);
-    State::new(context, said, Limits::new(0), Instant::now() + CALL)
+    State::new(
+        context,
+        said,
+        Limits::new(0),
+        Instant::now() + CALL,
+        Arc::default(),
+    )
 }
 
 /// Waits for all of these, as `wasi:io/poll.poll` does.
