@@ -1,10 +1,12 @@
 //! One throughput run: a contestant reads the whole input into a new topic.
+//! Nothing may be missing there, and nothing be too much.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use millrace_tests::broker::Broker;
+use millrace_tests::client::Client;
 use millrace_tests::topics::unique;
 use millrace_tests::wait::eventually_ok;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -55,21 +57,25 @@ pub fn run(broker: &Broker, contestant: &Contestant, input: &Input) -> anyhow::R
         Job::Orders => input.kept,
     })?;
     let begun = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let process = contestant.start(&broker.address(), &input.topic, &output, &unique("group"));
+    let mut process = contestant.start(&broker.address(), &input.topic, &output, &unique("group"));
     eventually_ok(DEADLINE, "all outputs", || {
-        let written: i64 = client
-            .watermarks(&output)?
-            .iter()
-            .map(|(low, high)| high - low)
-            .sum();
-        if written >= expected {
-            Ok(())
-        } else {
-            Err(format!("{written} of {expected} outputs"))
+        if let Some(status) = process.try_wait() {
+            return Ok(Err(anyhow!("{} ended: {status}", contestant.name())));
         }
-    });
+        let written = written(&client, &output)?;
+        if written < expected {
+            return Err(format!("{written} of {expected} outputs"));
+        }
+        Ok(Ok(()))
+    })?;
     let usage = Usage::of(&process)?;
     stop(process);
+    let written = written(&client, &output).map_err(|error| anyhow!(error))?;
+    ensure!(
+        written == expected,
+        "{}: {written} outputs, and {expected} are right",
+        contestant.name()
+    );
     let (first, last) = appended(&broker.address(), &output)?;
     client.delete_topic(&output);
     ensure!(last > first, "a run this short measures nothing");
@@ -80,6 +86,12 @@ pub fn run(broker: &Broker, contestant: &Contestant, input: &Input) -> anyhow::R
         peak: usage.peak,
         first: first.saturating_sub(begun).as_secs_f64(),
     })
+}
+
+/// How many records a topic has.
+fn written(client: &Client, topic: &str) -> Result<i64, String> {
+    let watermarks = client.watermarks(topic)?;
+    Ok(watermarks.iter().map(|(low, high)| high - low).sum())
 }
 
 /// When the broker appended the first and the last record of a topic.
