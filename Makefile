@@ -39,9 +39,9 @@ test: setup-test plugins guests kafka ## all tests, against a real Kafka
 	cargo build --workspace --all-targets
 	cargo test --workspace
 
-bench: setup-test plugins kafka ## the benchmark table, against the same Kafka
+bench: setup-test plugins guests kafka ## the benchmark table, against the same Kafka
 	cargo build --release -p millrace-host -p millrace-bench
-	$(TARGET)/release/millrace-bench --plugins $(TARGET)/plugins
+	$(TARGET)/release/millrace-bench --plugins $(TARGET)/plugins --guests $(TARGET)/guests
 
 clean: ## remove everything that was built or fetched
 	cargo clean

@@ -7,6 +7,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use millrace_tests::process::{Process, Signal};
 
+use crate::data::Flaws;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Native,
@@ -17,6 +19,8 @@ pub enum Kind {
 pub enum Job {
     Passthrough,
     Orders,
+    /// A guest of the tests; only the host has this job.
+    TrapsOnPoison,
 }
 
 impl Job {
@@ -24,24 +28,47 @@ impl Job {
         match self {
             Self::Passthrough => "passthrough",
             Self::Orders => "orders",
+            Self::TrapsOnPoison => "traps_on_poison",
         }
     }
+}
+
+/// Where the contestants' files are.
+pub struct Folders<'a> {
+    /// This program and `host`, built the same way.
+    pub programs: &'a Path,
+    pub plugins: &'a Path,
+    pub guests: &'a Path,
+}
+
+/// The topics of one run.
+pub struct Topics<'a> {
+    pub input: &'a str,
+    pub output: &'a str,
+    pub dead_letter: Option<&'a str>,
 }
 
 pub struct Contestant {
     pub kind: Kind,
     pub job: Job,
+    /// Those of the input that it reads. With a dead-letter topic where this is
+    /// something, be it none of so many.
+    pub flaws: Option<Flaws>,
     program: PathBuf,
     plugin: PathBuf,
 }
 
 impl Contestant {
-    /// `programs` holds this program and `host`, built the same way.
-    pub fn new(kind: Kind, job: Job, programs: &Path, plugins: &Path) -> Self {
+    pub fn new(kind: Kind, job: Job, flaws: Option<Flaws>, folders: &Folders<'_>) -> Self {
+        let plugins = match job {
+            Job::Passthrough | Job::Orders => folders.plugins,
+            Job::TrapsOnPoison => folders.guests,
+        };
         Self {
             kind,
             job,
-            program: programs.join(match kind {
+            flaws,
+            program: folders.programs.join(match kind {
                 Kind::Native => "millrace-bench",
                 Kind::Host => "host",
             }),
@@ -54,19 +81,31 @@ impl Contestant {
             Kind::Native => "native",
             Kind::Host => "host",
         };
-        format!("{kind} {}", self.job.name())
+        let job = self.job.name();
+        match self.flaws {
+            None => format!("{kind} {job}"),
+            Some(flaws) => format!("{kind} {job} {}/{} fail", flaws.count, flaws.of),
+        }
+    }
+
+    /// Which input it reads: those without flaws are the same.
+    pub fn input(&self) -> Option<Flaws> {
+        self.flaws.filter(|flaws| flaws.count > 0)
     }
 
     /// Starts it as a member of a new group.
-    pub fn start(&self, brokers: &str, input: &str, output: &str, group: &str) -> Process {
+    pub fn start(&self, brokers: &str, topics: &Topics<'_>, group: &str) -> Process {
         let mut command = Command::new(&self.program);
         match self.kind {
             Kind::Native => command.args(["native", "--job", self.job.name()]),
             Kind::Host => command.arg("run").arg("--plugin").arg(&self.plugin),
         };
+        if let Some(topic) = topics.dead_letter {
+            command.args(["--dead-letter", topic]);
+        }
         command
-            .args(["--brokers", brokers, "--input", input])
-            .args(["--output", output, "--group", group])
+            .args(["--brokers", brokers, "--input", topics.input])
+            .args(["--output", topics.output, "--group", group])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());

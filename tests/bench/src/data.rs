@@ -1,24 +1,88 @@
-//! The records: orders of about 110 bytes, the same in every run.
+//! The records: orders of about 110 bytes, the same in every run, some of them
+//! flawed where an input is made so; and what is to come of them.
 
 use std::time::Duration;
 
+use anyhow::ensure;
 use millrace_tests::client::Client;
 use millrace_tests::topics::unique;
 use rdkafka::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
+use crate::contestant::Job;
+
 pub const PARTITIONS: i32 = 4;
 
-/// A topic that is filled once and read by every contestant.
+/// So many of so many records are such that a plugin fails them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flaws {
+    pub flaw: Flaw,
+    pub count: u64,
+    pub of: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// An amount that is a text: `orders` fails it.
+    BrokenOrder,
+    /// `traps_on_poison` traps at it.
+    Poison,
+}
+
+impl Flaws {
+    /// The same without any.
+    pub fn none(self) -> Self {
+        Self { count: 0, ..self }
+    }
+
+    /// One record in each stretch, and in the next stretch one place later: else
+    /// all had the same few keys, and stood in a partition or two. Not the first
+    /// of all records: what happens before the first output is not measured.
+    fn hit(self, id: u64) -> bool {
+        match self.of.checked_div(self.count) {
+            Some(stretch) => id % stretch == (id / stretch + stretch / 2) % stretch,
+            None => false,
+        }
+    }
+}
+
+/// A topic that is filled once and read by every contestant that it is for.
 pub struct Input {
     pub topic: String,
     pub records: u64,
-    /// How many the orders job lets through.
-    pub kept: u64,
+    flawed: u64,
+    /// Neither flawed nor void.
+    kept: u64,
 }
 
-pub fn write_orders(client: &Client, brokers: &str, records: u64) -> anyhow::Result<Input> {
+/// How many records a job makes of an input.
+#[derive(Debug, Clone, Copy)]
+pub struct Yield {
+    pub outputs: i64,
+    pub letters: i64,
+}
+
+impl Input {
+    pub fn yields(&self, job: Job) -> anyhow::Result<Yield> {
+        let (outputs, letters) = match job {
+            Job::Passthrough => (self.records, 0),
+            Job::Orders => (self.kept, self.flawed),
+            Job::TrapsOnPoison => (self.records - self.flawed, self.flawed),
+        };
+        Ok(Yield {
+            outputs: outputs.try_into()?,
+            letters: letters.try_into()?,
+        })
+    }
+}
+
+pub fn write_orders(
+    client: &Client,
+    brokers: &str,
+    records: u64,
+    flaws: Option<Flaws>,
+) -> anyhow::Result<Input> {
     let topic = unique("orders");
     client.create_topic(&topic, PARTITIONS);
     let producer: BaseProducer = ClientConfig::new()
@@ -26,26 +90,39 @@ pub fn write_orders(client: &Client, brokers: &str, records: u64) -> anyhow::Res
         .set("linger.ms", "50")
         .set("queue.buffering.max.messages", "200000")
         .create()?;
-    let mut kept = 0;
+    let (mut flawed, mut kept) = (0, 0);
     for id in 0..records {
         let status = match id % 10 {
             0 => "void",
             1..=3 => "open",
             _ => "paid",
         };
-        kept += u64::from(status != "void");
         let customer = format!("c{:05}", id % 10_000);
-        let order = format!(
-            r#"{{"id":{id},"customer":"{customer}","amount":{}.{:02},"currency":"EUR","status":"{status}","note":"at the door"}}"#,
-            id % 300,
-            id % 100
-        );
-        write(&producer, &topic, &customer, order.as_bytes())?;
+        let amount = format!("{}.{:02}", id % 300, id % 100);
+        let order = |amount: &str| {
+            format!(
+                r#"{{"id":{id},"customer":"{customer}","amount":{amount},"currency":"EUR","status":"{status}","note":"at the door"}}"#
+            )
+        };
+        let flaw = flaws.filter(|flaws| flaws.hit(id)).map(|flaws| flaws.flaw);
+        let value = match flaw {
+            None => order(&amount),
+            Some(Flaw::BrokenOrder) => order(&format!("\"{amount}\"")),
+            Some(Flaw::Poison) => "poison".to_owned(),
+        };
+        flawed += u64::from(flaw.is_some());
+        kept += u64::from(flaw.is_none() && status != "void");
+        write(&producer, &topic, &customer, value.as_bytes())?;
     }
     producer.flush(Duration::from_secs(60))?;
+    ensure!(
+        flawed > 0 || flaws.is_none(),
+        "{records} records are too few for one that fails"
+    );
     Ok(Input {
         topic,
         records,
+        flawed,
         kept,
     })
 }

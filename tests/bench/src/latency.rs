@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::producer::{BaseProducer, Producer as _};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
-use crate::contestant::{Contestant, stop};
+use crate::contestant::{Contestant, Topics, stop};
 use crate::data::{PARTITIONS, write};
 
 /// Records a second.
@@ -42,7 +42,12 @@ pub fn run(broker: &Broker, contestant: &Contestant, seconds: u64) -> anyhow::Re
     client.create_topic(&input, PARTITIONS);
     client.create_topic(&output, PARTITIONS);
     let brokers = broker.address();
-    let process = contestant.start(&brokers, &input, &output, &unique("group"));
+    let topics = Topics {
+        input: &input,
+        output: &output,
+        dead_letter: None,
+    };
+    let process = contestant.start(&brokers, &topics, &unique("group"));
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", &brokers)
         .set("linger.ms", "0")

@@ -1,6 +1,7 @@
 //! `make bench`: one table, from one run on one machine and one real Kafka. The
 //! contestants take turns, each a process of its own: native code (this program
-//! again, as `native`) and `host run`, at the same jobs.
+//! again, as `native`) and `host run`, at the same jobs; and `host run` beside
+//! itself, where some of the records fail and where none do.
 //!
 //! Rates come from the broker's own clock (LogAppendTime of the first and the
 //! last output), CPU and memory from the kernel's accounts of the process.
@@ -14,11 +15,33 @@ mod throughput;
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::{Args, Parser, Subcommand};
 use millrace_tests::broker::{Broker, BrokerOptions};
 
-use contestant::{Contestant, Job, Kind};
+use contestant::{Contestant, Folders, Job, Kind};
+use data::{Flaw, Flaws};
+
+/// What each job in the section on failures has to stand: a plugin's own `fail`,
+/// and a trap, whose culprit the host has to find.
+const FAILING: [(Job, Flaws); 2] = [
+    (
+        Job::Orders,
+        Flaws {
+            flaw: Flaw::BrokenOrder,
+            count: 5,
+            of: 1_000,
+        },
+    ),
+    (
+        Job::TrapsOnPoison,
+        Flaws {
+            flaw: Flaw::Poison,
+            count: 1,
+            of: 10_000,
+        },
+    ),
+];
 
 #[derive(Parser)]
 struct Arguments {
@@ -48,6 +71,9 @@ struct Bench {
     /// Where `make` left the plugins
     #[arg(long, default_value = "target/plugins")]
     plugins: PathBuf,
+    /// Where `make` left the guests of the tests
+    #[arg(long, default_value = "target/guests")]
+    guests: PathBuf,
     /// Only contestants whose name holds this
     #[arg(long, default_value = "")]
     only: String,
@@ -62,35 +88,38 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn bench(arguments: &Bench) -> anyhow::Result<()> {
+    let contestants = contestants(arguments)?;
     let broker = Broker::start_with(BrokerOptions {
         heap: "1g".to_owned(),
         optimised: true,
         ..BrokerOptions::default()
     });
-    let brokers = broker.address();
-    let folder = std::env::current_exe()?
-        .parent()
-        .context("this program has a folder")?
-        .to_path_buf();
-    let contestants: Vec<Contestant> = [Job::Passthrough, Job::Orders]
-        .into_iter()
-        .flat_map(|job| [Kind::Native, Kind::Host].map(|kind| (kind, job)))
-        .map(|(kind, job)| Contestant::new(kind, job, &folder, &arguments.plugins))
-        .filter(|contestant| contestant.name().contains(&arguments.only))
-        .collect();
-    eprintln!("writing {} orders", arguments.records);
-    let client = broker.client();
-    let input = data::write_orders(&client, &brokers, arguments.records)?;
+    let mut inputs = Vec::new();
+    for contestant in &contestants {
+        let flaws = contestant.input();
+        if inputs.iter().all(|(of, _)| *of != flaws) {
+            eprintln!("writing {} orders", arguments.records);
+            let (client, brokers) = (broker.client(), broker.address());
+            let input = data::write_orders(&client, &brokers, arguments.records, flaws)?;
+            inputs.push((flaws, input));
+        }
+    }
+    let run = |contestant: &Contestant| {
+        let flaws = contestant.input();
+        let input = inputs.iter().find(|(of, _)| *of == flaws);
+        let (_, input) = input.context("each has its input")?;
+        throughput::run(&broker, contestant, input)
+    };
     // A new broker makes its offsets topic for the first group, which takes
     // seconds, and its JVM is slow at first: one run that does not count.
     if let Some(first) = contestants.first() {
-        throughput::run(&broker, first, &input)?;
+        run(first)?;
     }
     let mut rows = Vec::new();
     for round in 1..=arguments.rounds {
         for contestant in &contestants {
-            let run = throughput::run(&broker, contestant, &input)?;
-            eprintln!("round {round}: {:16} {run}", contestant.name());
+            let run = run(contestant)?;
+            eprintln!("round {round}: {:32} {run}", contestant.name());
             rows.push((contestant.name(), run));
         }
     }
@@ -98,9 +127,36 @@ fn bench(arguments: &Bench) -> anyhow::Result<()> {
     for contestant in &contestants {
         if contestant.job == Job::Passthrough {
             let delay = latency::run(&broker, contestant, arguments.seconds)?;
-            eprintln!("latency: {:16} {delay}", contestant.name());
+            eprintln!("latency: {:32} {delay}", contestant.name());
             delays.push((contestant.name(), delay));
         }
     }
     table::print(arguments, &contestants, &rows, &delays)
+}
+
+/// In the order of their turns: beside each, what it is held against.
+fn contestants(arguments: &Bench) -> anyhow::Result<Vec<Contestant>> {
+    let programs = std::env::current_exe()?;
+    let folders = Folders {
+        programs: programs.parent().context("this program has a folder")?,
+        plugins: &arguments.plugins,
+        guests: &arguments.guests,
+    };
+    let against_native = [Job::Passthrough, Job::Orders]
+        .into_iter()
+        .flat_map(|job| [Kind::Native, Kind::Host].map(|kind| (kind, job, None)));
+    let failing = FAILING
+        .into_iter()
+        .flat_map(|(job, flaws)| [flaws.none(), flaws].map(|flaws| (Kind::Host, job, Some(flaws))));
+    let contestants: Vec<Contestant> = against_native
+        .chain(failing)
+        .map(|(kind, job, flaws)| Contestant::new(kind, job, flaws, &folders))
+        .filter(|contestant| contestant.name().contains(&arguments.only))
+        .collect();
+    ensure!(
+        !contestants.is_empty(),
+        "no contestant's name holds {:?}",
+        arguments.only
+    );
+    Ok(contestants)
 }

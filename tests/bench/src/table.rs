@@ -1,7 +1,8 @@
-//! The table, in Markdown: medians, and each as a ratio to the native one of the
-//! same run.
+//! The tables, in Markdown: medians, each as a ratio to the native one of the
+//! same run; what failures cost, as ratios to the run without any of the same
+//! round; and the latency. A table that has no rows is left out.
 
-use std::io::Write as _;
+use std::io::{self, Write};
 
 use crate::Bench;
 use crate::contestant::{Contestant, Kind};
@@ -14,25 +15,36 @@ pub fn print(
     runs: &[(String, Run)],
     delays: &[(String, Delay)],
 ) -> anyhow::Result<()> {
-    let median = |contestant: &Contestant, figure: fn(&Run) -> f64| {
-        let name = contestant.name();
-        let mut figures: Vec<f64> = runs
-            .iter()
-            .filter(|(of, _)| *of == name)
-            .map(|(_, run)| figure(run))
-            .collect();
-        figures.sort_by(f64::total_cmp);
-        figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
-    };
-    let mut out = std::io::stdout().lock();
+    let out = &mut std::io::stdout().lock();
     writeln!(
         out,
-        "{} records of about 110 bytes, 4 partitions, one worker, medians of {} runs in turns\n",
+        "{} records of about 110 bytes, 4 partitions, one worker, medians of {} runs in turns",
         arguments.records, arguments.rounds
     )?;
+    let (failing, against_native): (Vec<_>, Vec<_>) = contestants
+        .iter()
+        .partition(|contestant| contestant.flaws.is_some());
+    if !against_native.is_empty() {
+        print_against_native(out, &against_native, runs)?;
+    }
+    if !failing.is_empty() {
+        print_failing(out, &failing, runs)?;
+    }
+    if !delays.is_empty() {
+        print_latency(out, arguments.seconds, delays)?;
+    }
+    Ok(())
+}
+
+fn print_against_native(
+    out: &mut impl Write,
+    contestants: &[&Contestant],
+    runs: &[(String, Run)],
+) -> io::Result<()> {
+    let median = |contestant: &Contestant, figure| self::median(figures(runs, contestant, figure));
     writeln!(
         out,
-        "| | records/s | of native | CPU µs a record | of native | peak memory | first record |"
+        "\n| | records/s | of native | CPU µs a record | of native | peak memory | first record |"
     )?;
     writeln!(out, "|---|---:|---:|---:|---:|---:|---:|")?;
     for contestant in contestants {
@@ -55,15 +67,81 @@ pub fn print(
             median(contestant, |run| run.first),
         )?;
     }
+    Ok(())
+}
+
+fn print_failing(
+    out: &mut impl Write,
+    contestants: &[&Contestant],
+    runs: &[(String, Run)],
+) -> io::Result<()> {
+    writeln!(out, "\nrecords that fail\n")?;
     writeln!(
         out,
-        "\nlatency at {RATE} records/s, {} s\n",
-        arguments.seconds
+        "| | records/s | of the clean run: median (range) | CPU µs a record |"
     )?;
+    writeln!(out, "|---|---:|---:|---:|")?;
+    for contestant in contestants {
+        let rates = figures(runs, contestant, |run| run.rate);
+        let clean = contestants.iter().find(|other| {
+            other.job == contestant.job && other.flaws == contestant.flaws.map(|flaws| flaws.none())
+        });
+        let ratio = match clean {
+            Some(clean) if clean.name() == contestant.name() => "1.00".to_owned(),
+            Some(clean) => ratio_by_round(&rates, &figures(runs, clean, |run| run.rate)),
+            None => "–".to_owned(),
+        };
+        writeln!(
+            out,
+            "| {} | {:.0} | {ratio} | {:.2} |",
+            contestant.name(),
+            median(rates),
+            median(figures(runs, contestant, |run| run.cpu)),
+        )?;
+    }
+    Ok(())
+}
+
+fn print_latency(out: &mut impl Write, seconds: u64, delays: &[(String, Delay)]) -> io::Result<()> {
+    writeln!(out, "\nlatency at {RATE} records/s, {seconds} s\n")?;
     writeln!(out, "| | p50 | p99 |")?;
     writeln!(out, "|---|---:|---:|")?;
     for (name, delay) in delays {
         writeln!(out, "| {name} | {:.1?} | {:.1?} |", delay.p50, delay.p99)?;
     }
     Ok(())
+}
+
+/// Of each round by itself, where the two ran one after the other.
+fn ratio_by_round(these: &[f64], those: &[f64]) -> String {
+    let mut ratios: Vec<f64> = these.iter().zip(those).map(|(a, b)| a / b).collect();
+    ratios.sort_by(f64::total_cmp);
+    match (ratios.first(), ratios.last()) {
+        (Some(least), Some(most)) => {
+            let (least, most) = (*least, *most);
+            format!("{:.2} ({least:.2} to {most:.2})", median(ratios))
+        }
+        _ => "–".to_owned(),
+    }
+}
+
+/// A contestant's figures, round by round.
+fn figures(runs: &[(String, Run)], contestant: &Contestant, figure: fn(&Run) -> f64) -> Vec<f64> {
+    let name = contestant.name();
+    runs.iter()
+        .filter(|(of, _)| *of == name)
+        .map(|(_, run)| figure(run))
+        .collect()
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    match figures.get(middle) {
+        None => f64::NAN,
+        Some(upper) if figures.len().is_multiple_of(2) => {
+            f64::midpoint(figures[middle - 1], *upper)
+        }
+        Some(only) => *only,
+    }
 }

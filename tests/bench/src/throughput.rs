@@ -1,16 +1,19 @@
-//! One throughput run: a contestant reads the whole input into a new topic.
+//! One throughput run: a contestant reads the whole input into a new topic, and
+//! into one for dead letters where it has one. Nothing may be missing there, and
+//! nothing be too much.
 
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, anyhow, ensure};
 use millrace_tests::broker::Broker;
+use millrace_tests::client::Client;
 use millrace_tests::topics::unique;
 use millrace_tests::wait::eventually_ok;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
-use crate::contestant::{Contestant, Job, Usage, stop};
+use crate::contestant::{Contestant, Topics, Usage, stop};
 use crate::data::{Input, PARTITIONS};
 
 /// The longest that a run may take.
@@ -19,7 +22,8 @@ const DEADLINE: Duration = Duration::from_secs(180);
 /// What one run took.
 #[derive(Debug, Clone, Copy)]
 pub struct Run {
-    /// Input records a second, from the first output to the last.
+    /// Input records a second, from the first output to the last; a dead letter
+    /// counts as one.
     pub rate: f64,
     /// Microseconds of CPU an input record, the start included.
     pub cpu: f64,
@@ -44,34 +48,45 @@ impl fmt::Display for Run {
 
 pub fn run(broker: &Broker, contestant: &Contestant, input: &Input) -> anyhow::Result<Run> {
     let client = broker.client();
-    let output = unique("out");
-    client.create_topic_with(
-        &output,
-        PARTITIONS,
-        &[("message.timestamp.type", "LogAppendTime")],
-    );
-    let expected = i64::try_from(match contestant.job {
-        Job::Passthrough => input.records,
-        Job::Orders => input.kept,
-    })?;
+    let output = new_topic(&client, "out");
+    let letters = contestant.flaws.map(|_| new_topic(&client, "dead"));
+    let topics = Topics {
+        input: &input.topic,
+        output: &output,
+        dead_letter: letters.as_deref(),
+    };
+    let expected = input.yields(contestant.job)?;
+    let mut wanted = vec![(&output, expected.outputs)];
+    wanted.extend(letters.as_ref().map(|letters| (letters, expected.letters)));
     let begun = SystemTime::now().duration_since(UNIX_EPOCH)?;
-    let process = contestant.start(&broker.address(), &input.topic, &output, &unique("group"));
+    let mut process = contestant.start(&broker.address(), &topics, &unique("group"));
     eventually_ok(DEADLINE, "all outputs", || {
-        let written: i64 = client
-            .watermarks(&output)?
-            .iter()
-            .map(|(low, high)| high - low)
-            .sum();
-        if written >= expected {
-            Ok(())
-        } else {
-            Err(format!("{written} of {expected} outputs"))
+        if let Some(status) = process.try_wait() {
+            return Ok(Err(anyhow!("{} ended: {status}", contestant.name())));
         }
-    });
+        for (topic, count) in &wanted {
+            let written = written(&client, topic)?;
+            if written < *count {
+                return Err(format!("{written} of {count} records in {topic}"));
+            }
+        }
+        Ok(Ok(()))
+    })?;
     let usage = Usage::of(&process)?;
     stop(process);
-    let (first, last) = appended(&broker.address(), &output)?;
-    client.delete_topic(&output);
+    let mut times = Vec::new();
+    for (topic, count) in wanted {
+        let written = written(&client, topic).map_err(|error| anyhow!(error))?;
+        ensure!(
+            written == count,
+            "{}: {written} records in {topic}, and {count} are right",
+            contestant.name()
+        );
+        times.extend(appended(&broker.address(), topic)?);
+        client.delete_topic(topic);
+    }
+    let first = *times.iter().min().context("no output")?;
+    let last = *times.iter().max().context("no output")?;
     ensure!(last > first, "a run this short measures nothing");
     let records = input.records as f64;
     Ok(Run {
@@ -82,8 +97,22 @@ pub fn run(broker: &Broker, contestant: &Contestant, input: &Input) -> anyhow::R
     })
 }
 
-/// When the broker appended the first and the last record of a topic.
-fn appended(brokers: &str, topic: &str) -> anyhow::Result<(Duration, Duration)> {
+/// With the broker's clock in its records.
+fn new_topic(client: &Client, stem: &str) -> String {
+    let topic = unique(stem);
+    let settings = [("message.timestamp.type", "LogAppendTime")];
+    client.create_topic_with(&topic, PARTITIONS, &settings);
+    topic
+}
+
+/// How many records a topic has.
+fn written(client: &Client, topic: &str) -> Result<i64, String> {
+    let watermarks = client.watermarks(topic)?;
+    Ok(watermarks.iter().map(|(low, high)| high - low).sum())
+}
+
+/// When the broker appended the first and the last record of each partition.
+fn appended(brokers: &str, topic: &str) -> anyhow::Result<Vec<Duration>> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("group.id", "none")
@@ -106,7 +135,5 @@ fn appended(brokers: &str, topic: &str) -> anyhow::Result<(Duration, Duration)> 
             times.push(Duration::from_millis(u64::try_from(millis)?));
         }
     }
-    let first = times.iter().min().context("no output")?;
-    let last = times.iter().max().context("no output")?;
-    Ok((*first, *last))
+    Ok(times)
 }
