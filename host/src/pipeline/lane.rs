@@ -49,7 +49,11 @@ impl<B> Lane<B> {
             None => {
                 self.suspects.insert(offset, Suspect::default());
             }
-            Some(suspect) if !letter => suspect.guilty = Some(why),
+            // So may every further output of it that went out then.
+            Some(suspect) if !suspect.alone => {}
+            Some(suspect) if !letter => {
+                suspect.guilty.get_or_insert(why);
+            }
             Some(suspect) if !suspect.bare => suspect.bare = true,
             Some(_) => return false,
         }
@@ -76,6 +80,8 @@ impl<B> Lane<B> {
 /// alone, so that it is known whether it was refused for itself.
 #[derive(Debug, Default)]
 pub struct Suspect {
+    /// It was sent again, with nothing else on its way.
+    pub alone: bool,
     /// Why it was refused when it was alone.
     pub guilty: Option<String>,
     /// Its dead letter was refused, too, and goes without the value.

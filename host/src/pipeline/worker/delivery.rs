@@ -167,6 +167,9 @@ where
                 }
             }
         }
+        if let Some(suspect) = lane.suspects.get_mut(&record.offset()) {
+            suspect.alone = true;
+        }
         let open = work.open.get_or_insert_with(|| Open {
             sequence: lane.progress.begin(record.offset()),
             sent: 0,

@@ -246,6 +246,23 @@ fn a_refused_record_becomes_a_dead_letter_and_what_was_behind_it_goes_out_again(
 }
 
 #[test]
+fn a_record_is_not_guilty_before_it_was_alone_however_many_of_its_outputs_were_refused() {
+    let world = corked(1, 2);
+    world.says(0, 0, two_outputs(0));
+    let mut worker = with_dead_letters(&world);
+    steps(&mut worker, 1);
+    for offset in [0, 0, 1] {
+        let mut state = world.state();
+        state.fail_delivery(0, offset, "one of the batch is too large");
+    }
+    world.state().corked = false;
+    steps(&mut worker, 5);
+    let places = [0, 0, 1, 0, 0, 1].map(|offset| ("out", offset));
+    assert_eq!(sent(&world), expected(&places));
+    assert_eq!(world.stored(0), Some(2));
+}
+
+#[test]
 fn a_dead_letter_that_the_broker_refuses_goes_without_its_value_and_then_stops_the_run() {
     let world = corked(1, 1);
     world.says(0, 0, Verdict::Fail("no order".to_owned()));
