@@ -62,17 +62,16 @@ where
         }
         self.counters.acknowledged(acknowledged);
         self.acks = acks;
-        if any {
-            for lane in &mut self.lanes {
-                lane.forget_done();
-            }
-        }
         Ok(any)
     }
 
     /// While a record has to be tried alone, the other lanes send nothing.
     pub(super) fn choose_alone(&mut self) {
         let now = self.source.now();
+        // Not only what is acknowledged is done: a suspect may have been dropped.
+        for lane in &mut self.lanes {
+            lane.forget_done();
+        }
         let mut lanes = self.lanes.iter();
         self.alone = lanes
             .find(|lane| !lane.suspects.is_empty() && !lane.rest.lasts(now))

@@ -263,6 +263,24 @@ fn a_record_is_not_guilty_before_it_was_alone_however_many_of_its_outputs_were_r
 }
 
 #[test]
+fn a_suspect_that_was_dropped_does_not_keep_the_others_waiting() {
+    let world = corked(2, 1);
+    let mut settings = settings(PATIENCE);
+    settings.policy = Policy::Drop;
+    let mut worker = worker_with(&world, settings);
+    steps(&mut worker, 1);
+    world.state().acknowledge(1, 0);
+    for _ in 0..2 {
+        world.state().fail_delivery(0, 0, "it is too large");
+        steps(&mut worker, 2);
+    }
+    world.write(1, [1]);
+    steps(&mut worker, 2);
+    assert_eq!(world.sent_offsets(1), [0, 1]);
+    assert_eq!(world.stored(0), Some(1));
+}
+
+#[test]
 fn a_dead_letter_that_the_broker_refuses_goes_without_its_value_and_then_stops_the_run() {
     let world = corked(1, 1);
     world.says(0, 0, Verdict::Fail("no order".to_owned()));
