@@ -11,7 +11,7 @@ use crate::pipeline::ports::{
     Ack, Admission, Failure, Fatal, OffsetStore, Outcome, Outgoing, Refusal, Sent, Sink, Source,
     Ticket, Transform, Unwritable,
 };
-use crate::record::{Output, Position, Record, Rejected, Stage, Verdict};
+use crate::record::{NextOffset, Output, Position, Record, Rejected, Stage, Verdict};
 
 /// How far the next record came.
 enum Step {
@@ -218,7 +218,12 @@ where
         work.next += 1;
         let outcome = match &fallen {
             None => {
-                self.errors.passed();
+                let next = NextOffset::after(record.offset());
+                // What goes out again is no other record.
+                if lane.passed < next {
+                    lane.passed = next;
+                    self.errors.passed();
+                }
                 let outputs = verdict.outputs().map_or(0, <[Output]>::len);
                 self.counters.sent(outputs as u64);
                 Outcome::Judged(&verdict)
@@ -283,7 +288,10 @@ where
             position: lane.partition.at(record.offset()),
             reason,
         };
-        let mut fallen = self.errors.rejected(rejected, record, SystemTime::now())?;
+        let again = !lane.rejected.insert(record.offset());
+        let mut fallen = self
+            .errors
+            .rejected(rejected, again, record, SystemTime::now())?;
         let suspect = lane.suspects.get(&record.offset());
         if let Some(letter) = &mut fallen.letter
             && suspect.is_some_and(|suspect| suspect.bare)

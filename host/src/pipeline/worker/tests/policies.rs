@@ -327,6 +327,47 @@ fn the_breaker_stops_a_run_in_which_every_record_fails() {
 }
 
 #[test]
+fn a_record_that_is_rejected_again_is_one_failure_for_the_breaker() {
+    let world = corked(1, 1);
+    world.says(0, 0, Verdict::Fail("no order".to_owned()));
+    let mut settings = settings(PATIENCE);
+    settings.policy = dead_letters();
+    settings.breaker = Some(Breaker { failed: 2, of: 4 });
+    let mut worker = worker_with(&world, settings);
+    steps(&mut worker, 1);
+    let neighbour = || Refusal::Neighbour("in one batch".to_owned());
+    for _ in 0..3 {
+        world.state().refuse(0, 0, neighbour());
+        steps(&mut worker, 2);
+    }
+    world.state().acknowledge(0, 0);
+    steps(&mut worker, 1);
+    assert_eq!(world.stored(0), Some(1));
+}
+
+#[test]
+fn what_goes_out_again_does_not_make_the_breaker_forget_failures() {
+    let world = corked(1, 2);
+    for offset in [0, 2] {
+        world.says(0, offset, Verdict::Fail("no order".to_owned()));
+    }
+    let mut settings = settings(PATIENCE);
+    settings.policy = dead_letters();
+    settings.breaker = Some(Breaker { failed: 2, of: 3 });
+    let mut worker = worker_with(&world, settings);
+    steps(&mut worker, 1);
+    world.state().acknowledge(0, 0);
+    for _ in 0..3 {
+        let neighbour = Refusal::Neighbour("in one batch".to_owned());
+        world.state().refuse(0, 1, neighbour);
+        steps(&mut worker, 2);
+    }
+    world.write(0, [2]);
+    let failure = run(&mut worker).unwrap_err().to_string();
+    assert!(failure.contains("2 of the last 3 records"), "{failure}");
+}
+
+#[test]
 fn a_redirected_output_goes_there_whatever_it_names_and_its_dead_letters_do_not() {
     let world = world(1, 2);
     let elsewhere = Output {
