@@ -261,7 +261,10 @@ where
     fn serve(&mut self, index: usize) -> Result<Pace, Failure> {
         let now = self.source.now();
         let lane = &mut self.lanes[index];
-        if self.alone.is_some_and(|alone| alone != lane.id) || lane.rest.lasts(now) {
+        let alone = self.alone == Some(lane.id);
+        // Its rest may have ended since the one that is alone was chosen.
+        let has_suspects = !lane.suspects.is_empty();
+        if (!alone && (self.alone.is_some() || has_suspects)) || lane.rest.lasts(now) {
             return Ok(Pace::Idle);
         }
         if lane.goes_back {

@@ -281,6 +281,25 @@ fn a_suspect_that_was_dropped_does_not_keep_the_others_waiting() {
 }
 
 #[test]
+fn a_suspect_whose_rest_ends_within_a_step_is_not_sent_beside_others() {
+    let world = corked(2, 2);
+    let mut worker = with_dead_letters(&world);
+    steps(&mut worker, 1);
+    let unauthorised = Refusal::Surroundings("not authorised".to_owned());
+    world.state().refuse(0, 0, unauthorised);
+    world.state().fail_delivery(0, 1, "one of the batch");
+    steps(&mut worker, 1);
+    world.write(1, [2]);
+    world.state().call_takes = Duration::from_secs(1);
+    steps(&mut worker, 1);
+    assert_eq!(world.sent_offsets(1), [0, 1, 2]);
+    assert_eq!(world.sent_offsets(0), [0, 1], "it waits for its turn");
+    world.state().acknowledge_all();
+    steps(&mut worker, 1);
+    assert_eq!(world.sent_offsets(0), [0, 1, 0]);
+}
+
+#[test]
 fn a_dead_letter_that_the_broker_refuses_goes_without_its_value_and_then_stops_the_run() {
     let world = corked(1, 1);
     world.says(0, 0, Verdict::Fail("no order".to_owned()));
