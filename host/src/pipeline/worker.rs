@@ -91,6 +91,8 @@ pub struct Worker<S: Source, K, O, T> {
     full: bool,
     /// The lane that alone may send, because a record of it has to be tried alone.
     alone: Option<LaneId>,
+    /// Outputs without an answer whose assignments are over.
+    strays: usize,
     /// What this worker last added to the common lag.
     lag: i64,
 }
@@ -130,6 +132,7 @@ where
             broken: None,
             full: false,
             alone: None,
+            strays: 0,
             lag: 0,
         }
     }
@@ -362,12 +365,18 @@ where
     }
 
     fn take_lanes(&mut self, partitions: &[TopicPartition]) -> Vec<Lane<S::Batch>> {
-        let (taken, kept) = std::mem::take(&mut self.lanes)
+        let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.lanes)
             .into_iter()
             .partition(|lane| partitions.contains(&lane.partition));
         self.lanes = kept;
+        self.strays += in_flight(&taken);
         taken
     }
+}
+
+/// How many outputs of these lanes have no answer.
+fn in_flight<B>(lanes: &[Lane<B>]) -> usize {
+    lanes.iter().map(|lane| lane.progress.outstanding()).sum()
 }
 
 /// The positions that are due, noted as told to the store.

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, anyhow};
 
-use super::{Pace, Worker};
+use super::{Pace, Worker, in_flight};
 use crate::pipeline::dead_letter;
 use crate::pipeline::lane::{Fallen, Open};
 use crate::pipeline::ports::{
@@ -45,7 +45,10 @@ where
                 match self.lanes.iter().position(|l| l.id == ticket.lane) {
                     Some(found) => index = found,
                     // Of an assignment that is over.
-                    None => continue,
+                    None => {
+                        self.strays = self.strays.saturating_sub(1);
+                        continue;
+                    }
                 }
             }
             let lane = &mut self.lanes[index];
@@ -119,8 +122,8 @@ where
 
     /// Sends what the next judged record leads to.
     fn send_next(&mut self, index: usize) -> Result<Step, Failure> {
-        let in_flight: usize = match self.alone {
-            Some(_) => self.lanes.iter().map(|l| l.progress.outstanding()).sum(),
+        let in_flight = match self.alone {
+            Some(_) => in_flight(&self.lanes) + self.strays,
             None => self.lanes[index].progress.outstanding(),
         };
         let lane = &mut self.lanes[index];

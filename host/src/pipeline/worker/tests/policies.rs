@@ -300,6 +300,20 @@ fn a_suspect_whose_rest_ends_within_a_step_is_not_sent_beside_others() {
 }
 
 #[test]
+fn a_suspect_waits_for_what_a_lost_partition_has_in_flight() {
+    let world = corked(2, 1);
+    let mut worker = with_dead_letters(&world);
+    steps(&mut worker, 1);
+    world.lose(&[1]);
+    world.state().fail_delivery(0, 0, "one of the batch");
+    steps(&mut worker, 3);
+    assert_eq!(world.sent_offsets(0), [0]);
+    world.state().acknowledge(1, 0);
+    steps(&mut worker, 1);
+    assert_eq!(world.sent_offsets(0), [0, 0]);
+}
+
+#[test]
 fn a_dead_letter_that_the_broker_refuses_goes_without_its_value_and_then_stops_the_run() {
     let world = corked(1, 1);
     world.says(0, 0, Verdict::Fail("no order".to_owned()));
