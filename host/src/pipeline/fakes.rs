@@ -187,10 +187,12 @@ pub struct State {
     pub hiccup: Option<Fault>,
     /// How often the instance was called.
     pub calls: usize,
+    /// How long a call takes.
+    pub call_takes: Duration,
 
     pub history: Vec<Happened>,
-    /// How much time has passed. It passes where the worker waits, and nowhere
-    /// else.
+    /// How much time has passed. It passes where the worker waits and the plugin
+    /// works, and nowhere else.
     pub passed: Duration,
 }
 
@@ -592,6 +594,8 @@ impl Transform for FakePlugin {
         let mut state = self.0.state();
         let offsets = records.iter().map(Record::offset).collect();
         state.history.push(Happened::Judged(number, offsets));
+        let long = state.call_takes;
+        state.passed += long;
         let calls = std::mem::take(&mut state.calls);
         if let Some(fault) = state.faults.pop_front() {
             return Err(fault);

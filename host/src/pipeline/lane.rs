@@ -23,6 +23,10 @@ pub struct Lane<B> {
     pub suspects: BTreeMap<i64, Suspect>,
     /// The offsets of the records whose dead letters are on their way.
     pub letters: BTreeSet<i64>,
+    /// The offsets of the rejected records.
+    pub rejected: BTreeSet<i64>,
+    /// Every record before this one went through once, or was rejected.
+    pub passed: NextOffset,
 }
 
 impl<B> Lane<B> {
@@ -36,6 +40,8 @@ impl<B> Lane<B> {
             rest: Rest::default(),
             suspects: BTreeMap::new(),
             letters: BTreeSet::new(),
+            rejected: BTreeSet::new(),
+            passed: start,
         }
     }
 
@@ -49,7 +55,11 @@ impl<B> Lane<B> {
             None => {
                 self.suspects.insert(offset, Suspect::default());
             }
-            Some(suspect) if !letter => suspect.guilty = Some(why),
+            // So may every further output of it that went out then.
+            Some(suspect) if !suspect.alone => {}
+            Some(suspect) if !letter => {
+                suspect.guilty.get_or_insert(why);
+            }
             Some(suspect) if !suspect.bare => suspect.bare = true,
             Some(_) => return false,
         }
@@ -58,12 +68,14 @@ impl<B> Lane<B> {
 
     /// Forgets what was kept of records that are done.
     pub fn forget_done(&mut self) {
-        if self.suspects.is_empty() && self.letters.is_empty() {
+        let done = self.progress.done().0;
+        let is_done = |offset: Option<&i64>| offset.is_some_and(|offset| *offset < done);
+        if !is_done(self.suspects.keys().next()) && !is_done(self.rejected.first()) {
             return;
         }
-        let done = self.progress.done().0;
         self.suspects = self.suspects.split_off(&done);
         self.letters = self.letters.split_off(&done);
+        self.rejected = self.rejected.split_off(&done);
     }
 
     /// Whether something of it is neither done nor waiting in its partition.
@@ -76,6 +88,8 @@ impl<B> Lane<B> {
 /// alone, so that it is known whether it was refused for itself.
 #[derive(Debug, Default)]
 pub struct Suspect {
+    /// It was sent again, with nothing else on its way.
+    pub alone: bool,
     /// Why it was refused when it was alone.
     pub guilty: Option<String>,
     /// Its dead letter was refused, too, and goes without the value.

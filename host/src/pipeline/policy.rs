@@ -73,16 +73,18 @@ impl Errors {
     }
 
     /// What a rejected record leads to; a failure if the run is to end with it.
+    /// One that is rejected `again`, because it was read again, is one failure.
     pub fn rejected(
         &mut self,
         rejected: Rejected,
+        again: bool,
         record: &dyn Record,
         now: SystemTime,
     ) -> Result<Fallen, Failure> {
         if self.policy == Policy::Stop {
             return Err(Failure::Rejected(rejected));
         }
-        if let Some(breaker) = self.trips() {
+        if !again && let Some(breaker) = self.trips() {
             return Err(Failure::Fatal(anyhow!(
                 "{} of the last {} records failed, which is what errors.breaker allows; the run \
                  stops before the record at {} (stage {}): {}",

@@ -91,6 +91,8 @@ pub struct Worker<S: Source, K, O, T> {
     full: bool,
     /// The lane that alone may send, because a record of it has to be tried alone.
     alone: Option<LaneId>,
+    /// Outputs without an answer whose assignments are over.
+    strays: usize,
     /// What this worker last added to the common lag.
     lag: i64,
 }
@@ -130,6 +132,7 @@ where
             broken: None,
             full: false,
             alone: None,
+            strays: 0,
             lag: 0,
         }
     }
@@ -261,7 +264,10 @@ where
     fn serve(&mut self, index: usize) -> Result<Pace, Failure> {
         let now = self.source.now();
         let lane = &mut self.lanes[index];
-        if self.alone.is_some_and(|alone| alone != lane.id) || lane.rest.lasts(now) {
+        let alone = self.alone == Some(lane.id);
+        // Its rest may have ended since the one that is alone was chosen.
+        let has_suspects = !lane.suspects.is_empty();
+        if (!alone && (self.alone.is_some() || has_suspects)) || lane.rest.lasts(now) {
             return Ok(Pace::Idle);
         }
         if lane.goes_back {
@@ -359,12 +365,18 @@ where
     }
 
     fn take_lanes(&mut self, partitions: &[TopicPartition]) -> Vec<Lane<S::Batch>> {
-        let (taken, kept) = std::mem::take(&mut self.lanes)
+        let (taken, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.lanes)
             .into_iter()
             .partition(|lane| partitions.contains(&lane.partition));
         self.lanes = kept;
+        self.strays += in_flight(&taken);
         taken
     }
+}
+
+/// How many outputs of these lanes have no answer.
+fn in_flight<B>(lanes: &[Lane<B>]) -> usize {
+    lanes.iter().map(|lane| lane.progress.outstanding()).sum()
 }
 
 /// The positions that are due, noted as told to the store.

@@ -2,8 +2,8 @@
 
 use anyhow::Context as _;
 
-use super::Worker;
 use super::ending::{COMMIT_AGAIN, FOR_THE_COMMIT, take_unstored};
+use super::{Worker, in_flight};
 use crate::pipeline::lane::Lane;
 use crate::pipeline::ports::{Failure, LaneId, OffsetStore, Sink, Source, Ticket, Transform};
 use crate::record::TopicPartition;
@@ -76,8 +76,7 @@ where
             partitions.contains(&lane.partition)
         })?;
         let mut lanes = self.take_lanes(partitions);
-        let undone: usize = lanes.iter().map(|l| l.progress.outstanding()).sum();
-        telemetry::revoked(partitions, undone);
+        telemetry::revoked(partitions, in_flight(&lanes));
         let positions = take_unstored(lanes.iter_mut());
         // The coordinator may refuse for a moment while the group changes.
         let enough = deadline.min(self.source.now() + FOR_THE_COMMIT);

@@ -4,14 +4,14 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, anyhow};
 
-use super::{Pace, Worker};
+use super::{Pace, Worker, in_flight};
 use crate::pipeline::dead_letter;
 use crate::pipeline::lane::{Fallen, Open};
 use crate::pipeline::ports::{
     Ack, Admission, Failure, Fatal, OffsetStore, Outcome, Outgoing, Refusal, Sent, Sink, Source,
     Ticket, Transform, Unwritable,
 };
-use crate::record::{Output, Position, Record, Rejected, Stage, Verdict};
+use crate::record::{NextOffset, Output, Position, Record, Rejected, Stage, Verdict};
 
 /// How far the next record came.
 enum Step {
@@ -45,7 +45,10 @@ where
                 match self.lanes.iter().position(|l| l.id == ticket.lane) {
                     Some(found) => index = found,
                     // Of an assignment that is over.
-                    None => continue,
+                    None => {
+                        self.strays = self.strays.saturating_sub(1);
+                        continue;
+                    }
                 }
             }
             let lane = &mut self.lanes[index];
@@ -62,17 +65,16 @@ where
         }
         self.counters.acknowledged(acknowledged);
         self.acks = acks;
-        if any {
-            for lane in &mut self.lanes {
-                lane.forget_done();
-            }
-        }
         Ok(any)
     }
 
     /// While a record has to be tried alone, the other lanes send nothing.
     pub(super) fn choose_alone(&mut self) {
         let now = self.source.now();
+        // Not only what is acknowledged is done: a suspect may have been dropped.
+        for lane in &mut self.lanes {
+            lane.forget_done();
+        }
         let mut lanes = self.lanes.iter();
         self.alone = lanes
             .find(|lane| !lane.suspects.is_empty() && !lane.rest.lasts(now))
@@ -120,8 +122,8 @@ where
 
     /// Sends what the next judged record leads to.
     fn send_next(&mut self, index: usize) -> Result<Step, Failure> {
-        let in_flight: usize = match self.alone {
-            Some(_) => self.lanes.iter().map(|l| l.progress.outstanding()).sum(),
+        let in_flight = match self.alone {
+            Some(_) => in_flight(&self.lanes) + self.strays,
             None => self.lanes[index].progress.outstanding(),
         };
         let lane = &mut self.lanes[index];
@@ -166,6 +168,9 @@ where
                     },
                 }
             }
+        }
+        if let Some(suspect) = lane.suspects.get_mut(&record.offset()) {
+            suspect.alone = true;
         }
         let open = work.open.get_or_insert_with(|| Open {
             sequence: lane.progress.begin(record.offset()),
@@ -216,7 +221,12 @@ where
         work.next += 1;
         let outcome = match &fallen {
             None => {
-                self.errors.passed();
+                let next = NextOffset::after(record.offset());
+                // What goes out again is no other record.
+                if lane.passed < next {
+                    lane.passed = next;
+                    self.errors.passed();
+                }
                 let outputs = verdict.outputs().map_or(0, <[Output]>::len);
                 self.counters.sent(outputs as u64);
                 Outcome::Judged(&verdict)
@@ -282,7 +292,10 @@ where
             // A plugin may say anything, of any length.
             reason: dead_letter::cut(&reason).to_owned(),
         };
-        let mut fallen = self.errors.rejected(rejected, record, SystemTime::now())?;
+        let again = !lane.rejected.insert(record.offset());
+        let mut fallen = self
+            .errors
+            .rejected(rejected, again, record, SystemTime::now())?;
         let suspect = lane.suspects.get(&record.offset());
         if let Some(letter) = &mut fallen.letter
             && suspect.is_some_and(|suspect| suspect.bare)

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Worker;
+use super::{Worker, in_flight};
 use crate::pipeline::lane::{Lane, Work};
 use crate::pipeline::ports::{Failure, OffsetStore, Sink, Source, SourceEvent, Transform};
 use crate::record::{NextOffset, TopicPartition};
@@ -41,8 +41,8 @@ where
         for lane in self.lanes.iter().filter(|lane| lane.goes_back) {
             telemetry::left_undone(&lane.partition, lane.progress.done());
         }
-        match self.lanes.iter().map(|l| l.progress.outstanding()).sum() {
-            0usize => Ok(()),
+        match in_flight(&self.lanes) {
+            0 => Ok(()),
             outstanding => Err(Failure::Fatal(anyhow::anyhow!(
                 "{outstanding} outputs were not acknowledged within shutdown.drain; their records \
                  are not committed and will be read again"

@@ -4,14 +4,14 @@ use std::io;
 use super::*;
 use crate::pipeline::dead_letter::Provenance;
 use crate::pipeline::fakes::{
-    self, FakePlugin, FakeRecord, FakeSink, FakeSource, FakeStore, Happened, State, World, output,
+    FakePlugin, FakeRecord, FakeSink, FakeSource, FakeStore, Happened, State, World, output,
     partition,
 };
 use crate::pipeline::ports::{Fault, Outcome, Refusal};
 use crate::record::{Output, OutputHeaders, OwnedHeader, Payload, Rejected, Stage, Timestamp};
 
 mod policies;
-mod script;
+mod simulation;
 
 type Fake = Worker<FakeSource, FakeSink, FakeStore, FakePlugin>;
 

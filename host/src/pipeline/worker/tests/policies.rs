@@ -250,6 +250,74 @@ fn a_refused_record_becomes_a_dead_letter_and_what_was_behind_it_goes_out_again(
 }
 
 #[test]
+fn a_record_is_not_guilty_before_it_was_alone_however_many_of_its_outputs_were_refused() {
+    let world = corked(1, 2);
+    world.says(0, 0, two_outputs(0));
+    let mut worker = with_dead_letters(&world);
+    steps(&mut worker, 1);
+    for offset in [0, 0, 1] {
+        let mut state = world.state();
+        state.fail_delivery(0, offset, "one of the batch is too large");
+    }
+    world.state().corked = false;
+    steps(&mut worker, 5);
+    let places = [0, 0, 1, 0, 0, 1].map(|offset| ("out", offset));
+    assert_eq!(sent(&world), expected(&places));
+    assert_eq!(world.stored(0), Some(2));
+}
+
+#[test]
+fn a_suspect_that_was_dropped_does_not_keep_the_others_waiting() {
+    let world = corked(2, 1);
+    let mut settings = settings(PATIENCE);
+    settings.policy = Policy::Drop;
+    let mut worker = worker_with(&world, settings);
+    steps(&mut worker, 1);
+    world.state().acknowledge(1, 0);
+    for _ in 0..2 {
+        world.state().fail_delivery(0, 0, "it is too large");
+        steps(&mut worker, 2);
+    }
+    world.write(1, [1]);
+    steps(&mut worker, 2);
+    assert_eq!(world.sent_offsets(1), [0, 1]);
+    assert_eq!(world.stored(0), Some(1));
+}
+
+#[test]
+fn a_suspect_whose_rest_ends_within_a_step_is_not_sent_beside_others() {
+    let world = corked(2, 2);
+    let mut worker = with_dead_letters(&world);
+    steps(&mut worker, 1);
+    let unauthorised = Refusal::Surroundings("not authorised".to_owned());
+    world.state().refuse(0, 0, unauthorised);
+    world.state().fail_delivery(0, 1, "one of the batch");
+    steps(&mut worker, 1);
+    world.write(1, [2]);
+    world.state().call_takes = Duration::from_secs(1);
+    steps(&mut worker, 1);
+    assert_eq!(world.sent_offsets(1), [0, 1, 2]);
+    assert_eq!(world.sent_offsets(0), [0, 1], "it waits for its turn");
+    world.state().acknowledge_all();
+    steps(&mut worker, 1);
+    assert_eq!(world.sent_offsets(0), [0, 1, 0]);
+}
+
+#[test]
+fn a_suspect_waits_for_what_a_lost_partition_has_in_flight() {
+    let world = corked(2, 1);
+    let mut worker = with_dead_letters(&world);
+    steps(&mut worker, 1);
+    world.lose(&[1]);
+    world.state().fail_delivery(0, 0, "one of the batch");
+    steps(&mut worker, 3);
+    assert_eq!(world.sent_offsets(0), [0]);
+    world.state().acknowledge(1, 0);
+    steps(&mut worker, 1);
+    assert_eq!(world.sent_offsets(0), [0, 0]);
+}
+
+#[test]
 fn a_dead_letter_that_the_broker_refuses_goes_without_its_value_and_then_stops_the_run() {
     let world = corked(1, 1);
     world.says(0, 0, Verdict::Fail("no order".to_owned()));
@@ -293,6 +361,47 @@ fn the_breaker_stops_a_run_in_which_every_record_fails() {
         expected(&[("dead", 0), ("dead", 1), ("dead", 2)])
     );
     assert_eq!(world.stored(0), Some(3));
+}
+
+#[test]
+fn a_record_that_is_rejected_again_is_one_failure_for_the_breaker() {
+    let world = corked(1, 1);
+    world.says(0, 0, Verdict::Fail("no order".to_owned()));
+    let mut settings = settings(PATIENCE);
+    settings.policy = dead_letters();
+    settings.breaker = Some(Breaker { failed: 2, of: 4 });
+    let mut worker = worker_with(&world, settings);
+    steps(&mut worker, 1);
+    let neighbour = || Refusal::Neighbour("in one batch".to_owned());
+    for _ in 0..3 {
+        world.state().refuse(0, 0, neighbour());
+        steps(&mut worker, 2);
+    }
+    world.state().acknowledge(0, 0);
+    steps(&mut worker, 1);
+    assert_eq!(world.stored(0), Some(1));
+}
+
+#[test]
+fn what_goes_out_again_does_not_make_the_breaker_forget_failures() {
+    let world = corked(1, 2);
+    for offset in [0, 2] {
+        world.says(0, offset, Verdict::Fail("no order".to_owned()));
+    }
+    let mut settings = settings(PATIENCE);
+    settings.policy = dead_letters();
+    settings.breaker = Some(Breaker { failed: 2, of: 3 });
+    let mut worker = worker_with(&world, settings);
+    steps(&mut worker, 1);
+    world.state().acknowledge(0, 0);
+    for _ in 0..3 {
+        let neighbour = Refusal::Neighbour("in one batch".to_owned());
+        world.state().refuse(0, 1, neighbour);
+        steps(&mut worker, 2);
+    }
+    world.write(0, [2]);
+    let failure = run(&mut worker).unwrap_err().to_string();
+    assert!(failure.contains("2 of the last 3 records"), "{failure}");
 }
 
 #[test]

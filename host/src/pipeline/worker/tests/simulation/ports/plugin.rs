@@ -1,0 +1,68 @@
+//! The plugin, which judges as it is planned, and breaks.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+
+use super::Port;
+use crate::pipeline::ports::{Fault, Transform};
+use crate::pipeline::worker::tests::simulation::plan::Nature;
+use crate::pipeline::worker::tests::simulation::trace::{Answer, Event};
+use crate::pipeline::worker::tests::simulation::world::World;
+use crate::record::{Record, TopicPartition, Verdict};
+
+impl Transform for Port {
+    fn process<R: Record>(
+        &mut self,
+        partition: &TopicPartition,
+        records: &[R],
+    ) -> Result<Vec<Verdict>, Fault> {
+        let mut world = self.call().map_err(Fault::Fatal)?;
+        let number = partition.partition;
+        let offsets: Vec<i64> = records.iter().map(Record::offset).collect();
+        let result = judge(&mut world, number, &offsets);
+        let answer = match &result {
+            Ok(_) => Answer::Verdicts,
+            Err(Fault::TimedOut(_)) => Answer::TimedOut,
+            Err(_) => Answer::Broke,
+        };
+        world.used = result.is_ok();
+        let long = match answer {
+            Answer::TimedOut => 1_000,
+            _ if world.heals => 1,
+            _ => world.rng.u64(0..200),
+        };
+        world.passed += Duration::from_millis(long);
+        world.happened(Event::Judged {
+            number,
+            offsets,
+            answer,
+        });
+        result
+    }
+}
+
+fn judge(world: &mut World, number: i32, offsets: &[i64]) -> Result<Vec<Verdict>, Fault> {
+    if world.breaks() {
+        return match world.rng.u32(0..20) {
+            0 => Err(Fault::Fatal(anyhow!("no instance"))),
+            1..10 => Err(Fault::TimedOut("it took long, once".to_owned())),
+            _ => Err(Fault::Broke("it broke, once".to_owned())),
+        };
+    }
+    let mut verdicts = Vec::with_capacity(offsets.len());
+    for offset in offsets {
+        let Some(planned) = world.plan.record(number, *offset) else {
+            return Err(Fault::Fatal(anyhow!("no record has offset {offset}")));
+        };
+        match (planned.nature, planned.fault()) {
+            (Nature::Poison, Some(why)) => return Err(Fault::Broke(why)),
+            (Nature::Slow, Some(why)) => return Err(Fault::TimedOut(why)),
+            (Nature::Hiccups, _) if world.used => {
+                return Err(Fault::Broke("the instance had been called".to_owned()));
+            }
+            _ => verdicts.push(planned.verdict(number)),
+        }
+    }
+    Ok(verdicts)
+}
