@@ -345,7 +345,10 @@ fn contradictions_are_named_with_their_line() {
     let nowhere = RIGHT.replace("topic = \"orders-clean\"", "create = true");
     assert_says(
         &refused_file(&nowhere, &[]),
-        &["pipeline.toml, line 4", "no output topic to create"],
+        &[
+            "pipeline.toml, line 4",
+            "no output or dead-letter topic to create",
+        ],
     );
     let twice = format!("{RIGHT}[[plugin]]\npath = \"second.wasm\"\n");
     assert_says(&refused_file(&twice, &[]), &["pipeline.toml", "2 plugins"]);

@@ -11,6 +11,7 @@ mod faults;
 mod feeder;
 mod groups;
 mod harness;
+mod isolation;
 mod limits;
 mod orders;
 mod passthrough;
