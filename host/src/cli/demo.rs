@@ -77,7 +77,7 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
             .map_err(Failed::before)?;
     }
     let prepared =
-        Prepared::new(pipeline(&cluster, &plugin)?, Purpose::Run).map_err(Failed::before)?;
+        Prepared::new(pipeline(&cluster, &plugin)?, Purpose::Demo).map_err(Failed::before)?;
     introduce(&cluster, &prepared, &plugin, arguments.seconds).map_err(Failed::before)?;
 
     let writer = cluster.writer().map_err(Failed::before)?;

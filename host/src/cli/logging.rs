@@ -19,9 +19,13 @@ pub enum LogFormat {
 /// what librdkafka says through our contexts.
 const DEFAULT_FILTER: &str = "info,rdkafka=off";
 
-/// Starts logging for a command whose answer is the show: only what is wrong.
+/// Starts logging for a command whose answer is the show: only what is wrong,
+/// and not the records that fail, which are a part of the show.
 pub fn quiet() -> MultiProgress {
-    with_filter(None, "warn,rdkafka=off")
+    with_filter(
+        None,
+        "warn,rdkafka=off,millrace_host::telemetry::failures=error",
+    )
 }
 
 /// Starts logging. The answer is where a status line may be drawn.
