@@ -5,6 +5,7 @@ mod bad_input;
 mod broker;
 mod cache;
 mod crashes;
+mod dead_letters;
 mod demo;
 mod dlq;
 mod faults;
