@@ -17,5 +17,8 @@ mod limits;
 mod orders;
 mod passthrough;
 mod pipeline;
+mod policies;
+mod rejected_outputs;
 mod source;
+mod surroundings;
 mod verdicts;
