@@ -642,3 +642,18 @@ fn inspect_into_a_closed_pipe_ends_quietly() {
     stop(host);
     assert_eq!(pipeline.count(), Ok(2000));
 }
+
+/// A worker in a call does not poll.
+#[test]
+fn a_call_that_could_cost_the_membership_is_refused() {
+    let short = "kafka.consumer.max.poll.interval.ms=60000";
+    let long = "plugin.call=150s";
+    for settings in [&[short][..], &[long]] {
+        let flags = settings.iter().flat_map(|setting| ["--set", setting]);
+        let flags: Vec<_> = flags.collect();
+        assert_says(
+            &refused_file(RIGHT, &flags),
+            &["plugin.call", "max.poll.interval.ms", "must be longer"],
+        );
+    }
+}

@@ -35,6 +35,26 @@ fn to(partition: i32, value: impl AsRef<[u8]>) -> Record {
         .to_partition(partition)
 }
 
+/// Asserts that the output holds what stands behind partition 0's culprit, and
+/// partition 1's numbers, once and in order. The former may be there twice: where
+/// the culprit goes again, so does what was sent behind it.
+#[track_caller]
+fn assert_through(pipeline: &Pipeline, numbers: usize) {
+    let outputs = pipeline.outputs();
+    let of = |key: &str| {
+        let mine = |output: &&Record| output.key.as_deref() == Some(key.as_bytes());
+        outputs
+            .iter()
+            .filter(mine)
+            .map(Record::text)
+            .collect::<Vec<_>>()
+    };
+    let mut behind = of("0");
+    behind.dedup();
+    assert_eq!(behind, ["behind it"]);
+    assert!(of("1").into_iter().eq((0..numbers).map(|n| n.to_string())));
+}
+
 /// The end's line, of a run that met its surroundings.
 #[track_caller]
 fn stop_after_waits(host: Host) -> serde_json::Value {
@@ -87,14 +107,7 @@ fn a_dead_letter_topic_that_is_deleted_is_waited_for() {
     let last = stop_after_waits(host);
     assert!(last["waits"].as_u64() >= Some(1), "{last}");
     assert_eq!(texts(&pipeline.letters()), ["fail second"]);
-    let numbers = (0..500).map(|n| n.to_string());
-    let mut outputs = pipeline.outputs();
-    outputs.sort_by_key(|output| output.key.clone());
-    assert!(
-        texts(&outputs)
-            .into_iter()
-            .eq(["behind it".to_owned()].into_iter().chain(numbers))
-    );
+    assert_through(&pipeline, 500);
 }
 
 #[test]
@@ -113,7 +126,9 @@ fn a_dead_letter_topic_that_is_deleted_before_its_first_letter_is_waited_for() {
     pipeline.wait_for_committed(&[(0, 2), (1, 1)]);
     stop(host);
     assert_eq!(texts(&pipeline.letters()), ["fail it"]);
-    assert_eq!(pipeline.count(), Ok(2));
+    let mut outputs = pipeline.outputs();
+    outputs.sort_by_key(|output| output.key.clone());
+    assert_eq!(texts(&outputs), ["behind it", "other"]);
 }
 
 #[test]
@@ -198,5 +213,5 @@ fn a_topic_that_may_not_be_written_is_waited_for() {
     pipeline.wait_for_committed(&[(0, 2), (1, 100)]);
     stop(host);
     assert_eq!(texts(&pipeline.letters()), ["fail it"]);
-    assert_eq!(pipeline.count(), Ok(101));
+    assert_through(&pipeline, 100);
 }
