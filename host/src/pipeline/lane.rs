@@ -23,6 +23,9 @@ pub struct Lane<B> {
     pub suspects: BTreeMap<i64, Suspect>,
     /// The offsets of the records whose dead letters are on their way.
     pub letters: BTreeSet<i64>,
+    /// The last record that was rejected: one that is read again, because its dead
+    /// letter was refused, has not failed once more.
+    pub last_rejected: Option<i64>,
 }
 
 impl<B> Lane<B> {
@@ -36,6 +39,7 @@ impl<B> Lane<B> {
             rest: Rest::default(),
             suspects: BTreeMap::new(),
             letters: BTreeSet::new(),
+            last_rejected: None,
         }
     }
 

@@ -73,16 +73,18 @@ impl Errors {
     }
 
     /// What a rejected record leads to; a failure if the run is to end with it.
+    /// `first`: it was not rejected before, so that the breaker counts it.
     pub fn rejected(
         &mut self,
         rejected: Rejected,
         record: &dyn Record,
+        first: bool,
         now: SystemTime,
     ) -> Result<Fallen, Failure> {
         if self.policy == Policy::Stop {
             return Err(Failure::Rejected(rejected));
         }
-        if let Some(breaker) = self.trips() {
+        if first && let Some(breaker) = self.trips() {
             return Err(Failure::Fatal(anyhow!(
                 "{} of the last {} records failed, which is what errors.breaker allows; the run \
                  stops before the record at {} (stage {}): {}",

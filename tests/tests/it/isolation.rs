@@ -81,6 +81,11 @@ impl Crowd {
     /// and every culprit once in the dead-letter topic. Returns its reason.
     #[track_caller]
     fn assert_judged(&self) -> Vec<(&str, String)> {
+        let letters = self.pipeline.letters();
+        let mut found: Vec<_> = letters.iter().map(|l| (origin(l), l.text())).collect();
+        found.sort_unstable();
+        let culprits = self.culprits.iter().map(|(at, value)| (*at, &**value));
+        assert_eq!(found, culprits.collect::<Vec<_>>());
         let outputs = self.pipeline.outputs();
         for partition in 0..PARTITIONS {
             let key = partition.to_string();
@@ -93,11 +98,6 @@ impl Crowd {
                 "partition {partition} is not in the output once and in order"
             );
         }
-        let letters = self.pipeline.letters();
-        let mut found: Vec<_> = letters.iter().map(|l| (origin(l), l.text())).collect();
-        found.sort_unstable();
-        let culprits = self.culprits.iter().map(|(at, value)| (*at, &**value));
-        assert_eq!(found, culprits.collect::<Vec<_>>());
         let reason = |letter: &Record| {
             assert_eq!(told(letter, "stage"), "transform");
             assert_eq!(told(letter, "topic"), self.pipeline.input);
@@ -165,12 +165,12 @@ fn records_that_break_the_plugin_are_dead_letters_and_no_others() {
 #[test]
 fn records_that_take_too_long_are_dead_letters_and_no_others() {
     let expected = [
-        ("loop", "took longer than the 100ms"),
-        ("sleep 3600000", "took longer than the 100ms"),
+        ("loop", "took longer than the 300ms"),
+        ("sleep 3600000", "took longer than the 300ms"),
         ("print-loop", "printed: without end"),
     ];
     let crowd = Crowd::new("too-long", &expected.map(|(command, _)| command));
-    let flags = ["--set", "plugin.time=100ms", "--set", "plugin.call=500ms"];
+    let flags = ["--set", "plugin.time=300ms", "--set", "plugin.call=900ms"];
     let (reasons, _) = crowd.judge(&guest("puppet"), &flags);
     assert_reasons(&reasons, &expected);
 }

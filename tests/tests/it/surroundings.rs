@@ -5,7 +5,7 @@ use millrace_tests::broker::BrokerOptions;
 use millrace_tests::{Broker, Host, Record, eventually, guest};
 
 use crate::feeder::{Feeder, assert_culprits_apart, record_or_culprit};
-use crate::pipeline::{LONG, Pipeline, SOON, assert_says, stop, texts};
+use crate::pipeline::{LONG, Pipeline, SOON, assert_says, error_of, log, stop, texts};
 
 /// A topic that is gone is noticed after a second, not after thirty.
 const NOTICE: [&str; 4] = [
@@ -17,6 +17,11 @@ const NOTICE: [&str; 4] = [
 
 const WAITS: &str = "the partition waits";
 const GONE: &str = "it is gone";
+
+fn is_wait(line: &&serde_json::Value) -> bool {
+    let text = line["message"].as_str();
+    text.is_some_and(|text| text.starts_with(WAITS))
+}
 
 #[track_caller]
 fn wait_for_letters(pipeline: &Pipeline, wanted: usize) {
@@ -132,6 +137,30 @@ fn a_dead_letter_topic_that_is_deleted_before_its_first_letter_is_waited_for() {
 }
 
 #[test]
+fn a_stop_while_the_dead_letter_topic_is_gone_leaves_the_record_to_the_next_run() {
+    let pipeline = Pipeline::with_dead_letters("dead-stop", 1);
+    let start = || pipeline.start_with_dead_letters(&guest("puppet"), &NOTICE);
+    let mut host = start();
+    pipeline.feed([to(0, "fail first")]);
+    pipeline.wait_for_committed(&[(0, 1)]);
+    pipeline.client.delete_topic(&pipeline.dead);
+    pipeline.feed([to(0, "before it"), to(0, "fail second"), to(0, "behind it")]);
+    host.wait_for_log(WAITS, SOON);
+    stop(host);
+    pipeline.wait_for_committed(&[(0, 2)]);
+
+    assert_says(
+        &error_of(&mut start(), 2),
+        &[&pipeline.dead, "does not exist"],
+    );
+    pipeline.client.create_topic(&pipeline.dead, 1);
+    let host = start();
+    pipeline.wait_for_committed(&[(0, 4)]);
+    stop(host);
+    assert_eq!(texts(&pipeline.letters()), ["fail second"]);
+}
+
+#[test]
 fn an_output_topic_that_is_deleted_makes_no_dead_letter() {
     let pipeline = Pipeline::with_dead_letters("output-deleted", 1);
     let client = &pipeline.client;
@@ -179,39 +208,50 @@ fn an_output_topic_that_is_deleted_before_its_first_output_makes_no_dead_letter(
 fn a_topic_that_may_not_be_written_is_waited_for() {
     let broker = Broker::start_with(BrokerOptions::with_acls());
     let pipeline = Pipeline::on(&broker, "denied", 2).and_dead_letters(2);
+    let dead = ["--topic", &pipeline.dead];
     // A topic that a right names is closed to all that no right allows.
-    let may = |topic: &str| {
-        let right = ["--allow-principal", "User:ANONYMOUS", "--operation", "All"];
-        broker.acls(&[&["--add", "--topic", topic][..], &right].concat());
+    let all = ["--allow-principal", "User:ANONYMOUS", "--operation", "All"];
+    broker.acls(&[&["--add"], &dead[..], &all].concat());
+    let change = |how: &[&str], operation: &str| {
+        let deny = [
+            "--deny-principal",
+            "User:ANONYMOUS",
+            "--operation",
+            operation,
+        ];
+        broker.acls(&[how, &dead, &deny].concat());
     };
-    let deny = ["--deny-principal", "User:ANONYMOUS", "--operation", "Write"];
-    may(&pipeline.dead);
-    broker.acls(&[&["--add", "--topic", &pipeline.dead][..], &deny].concat());
+    let (add, remove) = (["--add"], ["--remove", "--force"]);
+    change(&add, "Write");
 
-    let mut host = pipeline.start_with_dead_letters(&guest("puppet"), &NOTICE);
+    // However often the culprit is tried: it is one record.
+    let flags = [&NOTICE[..], &["--set", "errors.breaker=100% of 3"]].concat();
+    let mut host = pipeline.start_with_dead_letters(&guest("puppet"), &flags);
     pipeline.feed([to(0, "fail it"), to(0, "behind it")]);
+    eventually(SOON, "several waits, or the end", || {
+        (log(&host).iter().filter(is_wait).count() > 4 || !host.is_running()).then_some(())
+    });
     let line = host.wait_for_log(WAITS, SOON);
-    assert_says(
-        &line,
-        &[
-            &format!("{}/0", pipeline.input),
-            "\"offset\":0",
-            "authorization",
-        ],
-    );
+    let place = format!("{}/0", pipeline.input);
+    assert_says(&line, &[&place, "\"offset\":0", "authorization"]);
     pipeline.feed((0..100).map(|n| to(1, n.to_string())));
     pipeline.wait_for_committed(&[(0, 0), (1, 100)]);
     assert_eq!(pipeline.letters(), []);
-
-    broker.acls(
-        &[
-            &["--remove", "--force", "--topic", &pipeline.dead][..],
-            &deny,
-        ]
-        .concat(),
-    );
+    change(&remove, "Write");
     pipeline.wait_for_committed(&[(0, 2), (1, 100)]);
+
+    // Not even seen any more.
+    let before = log(&host).len();
+    change(&add, "All");
+    pipeline.feed([to(0, "fail again")]);
+    eventually(SOON, "it to be waited for", || {
+        (log(&host).len() > before || !host.is_running()).then_some(())
+    });
+    pipeline.feed((100..200).map(|n| to(1, n.to_string())));
+    pipeline.wait_for_committed(&[(0, 2), (1, 200)]);
+    change(&remove, "All");
+    pipeline.wait_for_committed(&[(0, 3), (1, 200)]);
     stop(host);
-    assert_eq!(texts(&pipeline.letters()), ["fail it"]);
-    assert_through(&pipeline, 100);
+    assert_eq!(texts(&pipeline.letters()), ["fail it", "fail again"]);
+    assert_through(&pipeline, 200);
 }

@@ -14,7 +14,7 @@ fn fails(errors: &mut Errors) -> Result<(), Failure> {
     };
     let record = FakeRecord::new(0, 1);
     errors
-        .rejected(rejected, &record, SystemTime::UNIX_EPOCH)
+        .rejected(rejected, &record, true, SystemTime::UNIX_EPOCH)
         .map(drop)
 }
 

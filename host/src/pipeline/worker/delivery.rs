@@ -276,13 +276,18 @@ where
             return Ok(());
         };
         let record = &work.records.as_ref()[work.next];
+        let last = Some(record.offset());
+        let first = lane.last_rejected < last;
+        lane.last_rejected = lane.last_rejected.max(last);
         let rejected = Rejected {
             stage,
             position: lane.partition.at(record.offset()),
             // A plugin may say anything, of any length.
             reason: dead_letter::cut(&reason).to_owned(),
         };
-        let mut fallen = self.errors.rejected(rejected, record, SystemTime::now())?;
+        let mut fallen = self
+            .errors
+            .rejected(rejected, record, first, SystemTime::now())?;
         let suspect = lane.suspects.get(&record.offset());
         if let Some(letter) = &mut fallen.letter
             && suspect.is_some_and(|suspect| suspect.bare)
