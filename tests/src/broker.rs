@@ -55,23 +55,10 @@ impl Broker {
         let file = data.path().join("server.properties");
         fs::write(&file, settings::properties(&data, &ports, &options)).expect("it can be written");
 
-        let format = java(&options)
-            .args([
-                "kafka.tools.StorageTool",
-                "format",
-                "-t",
-                settings::CLUSTER_ID,
-                "-c",
-            ])
-            .arg(&file)
-            .output()
-            .unwrap_or_else(|error| panic!("cannot run java: {error}: run .ci/setup test"));
-        assert!(
-            format.status.success(),
-            "formatting the test broker's storage failed: {}{}",
-            String::from_utf8_lossy(&format.stdout),
-            String::from_utf8_lossy(&format.stderr)
-        );
+        let mut format = java(&options);
+        format.args(["kafka.tools.StorageTool", "format"]);
+        format.args(["-t", settings::CLUSTER_ID, "-c"]).arg(&file);
+        run("formatting the test broker's storage", format);
 
         let process = launch(&options, &data);
         let mut broker = Broker {
@@ -91,6 +78,15 @@ impl Broker {
 
     pub fn client(&self) -> Client {
         Client::new(&self.address())
+    }
+
+    /// Changes who may do what (`kafka-acls`), where the broker was started with
+    /// [`BrokerOptions::with_acls`]. Takes two seconds.
+    pub fn acls(&self, arguments: &[&str]) {
+        let mut acls = java(&self.options);
+        acls.args(["org.apache.kafka.tools.AclCommand", "--bootstrap-server"]);
+        acls.arg(self.address()).args(arguments);
+        run("changing the access rights", acls);
     }
 
     /// SIGTERM: the clean stop, data on disk.
@@ -172,6 +168,19 @@ fn launch(options: &BrokerOptions, data: &DataDir) -> Process {
         .stdout(log.try_clone().expect("a file can be cloned"))
         .stderr(log);
     Process::spawn("the test broker", command)
+}
+
+/// Runs one of Kafka's tools to its end.
+fn run(what: &str, mut tool: Command) {
+    let output = tool
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run java: {error}: run .ci/setup test"));
+    assert!(
+        output.status.success(),
+        "{what} failed: {}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 fn java(options: &BrokerOptions) -> Command {

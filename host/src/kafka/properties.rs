@@ -86,6 +86,9 @@ const LEAST_AHEAD_KIB: i32 = 1024;
 /// broker's own limit decides.
 const LARGEST_OUTPUT: &str = "16777216";
 
+/// librdkafka's default for `max.poll.interval.ms`.
+const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(300);
+
 /// Outputs on their way: at most so many KiB and records a producer.
 const IN_FLIGHT_KIB: &str = "32768";
 const IN_FLIGHT_RECORDS: &str = "50000";
@@ -127,6 +130,7 @@ pub fn check(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError
     let consumer = alone(consumer(pipeline, 0, 1))
         .create_with_context::<_, BaseConsumer<_>>(Context::default());
     refused(consumer.map(drop), "kafka.consumer.", settings)?;
+    time_for_a_call(pipeline, settings)?;
     room_for_the_largest(&producer(pipeline, 0), settings)?;
     let producer =
         alone(producer(pipeline, 0)).create_with_context::<_, BaseProducer<_>>(Context::default());
@@ -145,6 +149,27 @@ fn alone(mut config: ClientConfig) -> ClientConfig {
     config.remove("bootstrap.servers");
     config.remove("group.id");
     config
+}
+
+/// A worker in a call does not poll: a plugin that uses up its time must not cost
+/// the membership, after which the same records would do so again.
+fn time_for_a_call(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError> {
+    const PROPERTY: &str = "max.poll.interval.ms";
+    let interval = consumer(pipeline, 0, 1)
+        .get(PROPERTY)
+        .and_then(|value| value.parse().ok())
+        .map_or(DEFAULT_POLL_INTERVAL, Duration::from_millis);
+    let call = pipeline.plugin.call;
+    // After a fault, the next call has an instance's init before it.
+    if call.saturating_mul(2) < interval {
+        return Ok(());
+    }
+    Err(ConfigError(format!(
+        "{}: a call of the plugin may take {call:?}, and as long again where it needs a fresh \
+         instance: {PROPERTY} ({interval:?}) must be longer than both together, or the group \
+         gives the partitions away meanwhile",
+        settings.place("plugin.call")
+    )))
 }
 
 /// An output that is larger than the whole queue would wait for ever.

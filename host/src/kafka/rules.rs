@@ -20,10 +20,15 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Whether the pipeline itself names the topic, which was there at its start.
+    pub fn is_own(&self, topic: &str) -> bool {
+        self.own.iter().any(|own| own == topic)
+    }
+
     /// Why no output may go to `topic`, if none may; `known` topics have outputs
     /// already.
     pub fn forbid(&self, topic: &str, known: usize) -> Option<String> {
-        if self.own.iter().any(|own| own == topic) {
+        if self.is_own(topic) {
             return None;
         }
         if let Some(why) = illegal_name(topic) {

@@ -114,7 +114,11 @@ impl ProducerSink {
         if let Some(why) = self.rules.forbid(name, self.known.len()) {
             return Ok(Admission::Refused(Unwritable::new(why)));
         }
-        match self.topics.look_up(name, &self.bell) {
+        let look_up = match self.rules.is_own(name) {
+            true => Topics::wait_for,
+            false => Topics::look_up,
+        };
+        match look_up(&self.topics, name, &self.bell) {
             Topic::Asked => Ok(Admission::Later),
             Topic::Missing { nearest } => Ok(Admission::Refused(Unwritable::new(match nearest {
                 Some(nearest) => {

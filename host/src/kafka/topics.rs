@@ -76,6 +76,16 @@ impl Topics {
     /// What is known of `name`. The first question for it is `Asked`, and `bell`
     /// rings with the answer.
     pub fn look_up(&self, name: &str, bell: &Doorbell) -> Topic {
+        self.find(name, false, bell)
+    }
+
+    /// Like [`look_up`](Self::look_up), for a topic that was there at the start:
+    /// it is never `Missing`, but `Asked` until it is there again.
+    pub fn wait_for(&self, name: &str, bell: &Doorbell) -> Topic {
+        self.find(name, true, bell)
+    }
+
+    fn find(&self, name: &str, was_there: bool, bell: &Doorbell) -> Topic {
         let mut known = lock(&self.known);
         let topic = match known.get_mut(name) {
             // It may have come into being meanwhile.
@@ -92,7 +102,7 @@ impl Topics {
                 Topic::Asked
             }
         };
-        self.ask(name, false, bell);
+        self.ask(name, was_there, bell);
         topic
     }
 

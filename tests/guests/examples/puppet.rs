@@ -59,6 +59,13 @@ impl Transform for Puppet {
             }
             "timestamp" => Output::source().with_timestamp(rest.parse()?),
             "topic" => Output::source().to_topic(rest),
+            "topics" => {
+                let outputs: Vec<_> = rest
+                    .split(' ')
+                    .map(|t| Output::source().to_topic(t))
+                    .collect();
+                return Ok(outputs.into());
+            }
             "partition" => Output::source().to_partition(rest.parse()?),
             "topic-partition" => {
                 let (topic, partition) = rest.split_once(' ').ok_or("it takes NAME N")?;

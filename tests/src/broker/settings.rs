@@ -31,6 +31,25 @@ impl Default for BrokerOptions {
     }
 }
 
+impl BrokerOptions {
+    /// With access rights: everybody may do everything with what no right names.
+    pub fn with_acls() -> BrokerOptions {
+        let properties = [
+            (
+                "authorizer.class.name",
+                "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            ),
+            ("allow.everyone.if.no.acl.found", "true"),
+        ];
+        BrokerOptions {
+            properties: properties
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            ..BrokerOptions::default()
+        }
+    }
+}
+
 /// Where the node listens, on loopback.
 #[derive(Debug)]
 pub struct Ports {

@@ -345,7 +345,10 @@ fn contradictions_are_named_with_their_line() {
     let nowhere = RIGHT.replace("topic = \"orders-clean\"", "create = true");
     assert_says(
         &refused_file(&nowhere, &[]),
-        &["pipeline.toml, line 4", "no output topic to create"],
+        &[
+            "pipeline.toml, line 4",
+            "no output or dead-letter topic to create",
+        ],
     );
     let twice = format!("{RIGHT}[[plugin]]\npath = \"second.wasm\"\n");
     assert_says(&refused_file(&twice, &[]), &["pipeline.toml", "2 plugins"]);
@@ -638,4 +641,19 @@ fn inspect_into_a_closed_pipe_ends_quietly() {
     pipeline.wait_for_count(2000, SOON);
     stop(host);
     assert_eq!(pipeline.count(), Ok(2000));
+}
+
+/// A worker in a call does not poll.
+#[test]
+fn a_call_that_could_cost_the_membership_is_refused() {
+    let short = "kafka.consumer.max.poll.interval.ms=60000";
+    let long = "plugin.call=150s";
+    for settings in [&[short][..], &[long]] {
+        let flags = settings.iter().flat_map(|setting| ["--set", setting]);
+        let flags: Vec<_> = flags.collect();
+        assert_says(
+            &refused_file(RIGHT, &flags),
+            &["plugin.call", "max.poll.interval.ms", "must be longer"],
+        );
+    }
 }

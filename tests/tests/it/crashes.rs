@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::thread;
 use std::time::Duration;
 
-use millrace_tests::plugin;
+use millrace_tests::{guest, plugin};
 
-use crate::feeder::{Feeder, assert_all_in_order};
+use crate::feeder::{Feeder, assert_all_in_order, assert_culprits_apart, record_or_culprit};
 use crate::pipeline::{LONG, Pipeline, SHORT_SESSION, SOON, stop};
 
 /// Enough of a random number generator to choose moments (xorshift64*).
@@ -89,4 +89,33 @@ fn a_killed_process_of_several_loses_nothing() {
     stop(survivor);
 
     assert_all_in_order(&pipeline.outputs(), written);
+}
+
+#[test]
+fn sigkill_among_culprits_rejects_no_other_record_and_loses_none() {
+    let mut random = Random::seeded();
+    let pipeline = Pipeline::with_dead_letters("crash-culprits", 4);
+    let feeder = Feeder::start_with(&pipeline, 1000, record_or_culprit);
+    let more = [
+        &["--workers", "2", "--commit-interval", "200ms"],
+        SHORT_SESSION,
+    ]
+    .concat();
+    let start = || pipeline.start_with_dead_letters(&guest("puppet"), &more);
+
+    for _ in 0..4 {
+        let before = pipeline.count().expect("it is there");
+        let mut host = start();
+        pipeline.wait_for_count(before + 1, SOON);
+        // A random moment is a matter of time, not of a condition.
+        thread::sleep(Duration::from_millis(random.below(1200)));
+        assert!(host.is_running(), "host ended by itself");
+        host.kill();
+    }
+    let written = feeder.finish();
+    let host = start();
+    pipeline.wait_for_committed_total(written, LONG);
+    stop(host);
+
+    assert_culprits_apart(&pipeline, written);
 }

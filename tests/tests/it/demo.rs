@@ -27,20 +27,20 @@ fn the_demo_runs_and_its_numbers_add_up() {
     let said = host.stdout();
     let done = said.lines().find(|line| line.contains("orders written"));
     let done = done.unwrap_or_else(|| panic!("no end in {said}"));
-    let [written, through, dropped, out, acknowledged] = [
+    let [written, through, dropped, out, dead] = [
         " orders written",
         " through the plugin",
         " dropped as void",
         " written to orders-clean",
-        " acknowledged",
+        " broken ones to orders-dead",
     ]
     .map(|what| number(done, what));
     assert!(written > 0);
     assert_eq!(through, written);
-    assert_eq!(through, out + dropped);
-    assert_eq!(acknowledged, out);
-    // Every ninth one is void.
-    assert_eq!(dropped, written / 9);
+    assert_eq!(through, out + dropped + dead);
+    // Every thousandth one is broken, and every ninth one of the others void.
+    assert_eq!(dead, written / 1000);
+    assert_eq!(dropped, written / 9 - written / 9000);
     // What became of an order is shown.
     assert_says(
         &said,
@@ -49,6 +49,7 @@ fn the_demo_runs_and_its_numbers_add_up() {
             "  out  {\"id\":",
             "total_cents",
             "(dropped: void)",
+            "(a dead letter: not an order: ",
         ],
     );
     // No colours where nobody sees them.

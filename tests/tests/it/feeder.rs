@@ -27,6 +27,15 @@ pub struct Feeder {
 
 impl Feeder {
     pub fn start(pipeline: &Pipeline, rate: usize) -> Feeder {
+        Feeder::start_with(pipeline, rate, record)
+    }
+
+    /// Like [`Feeder::start`], with other records.
+    pub fn start_with(
+        pipeline: &Pipeline,
+        rate: usize,
+        record: fn(usize, usize) -> Record,
+    ) -> Feeder {
         let client = pipeline.client.clone();
         let topic = pipeline.input.clone();
         let partitions = client.partitions(&topic).expect("it is there");
@@ -69,6 +78,42 @@ pub fn record(number: usize, partitions: usize) -> Record {
         .to_partition(i32::try_from(key % partitions).expect("small"))
 }
 
+/// What the puppet is told to do with the records that it rejects.
+fn command(number: usize) -> Option<&'static str> {
+    match number % 40 {
+        7 | 8 => Some("fail"),
+        29 => Some("panic"),
+        _ => None,
+    }
+}
+
+/// The record with this number, which for some numbers the puppet rejects.
+pub fn record_or_culprit(number: usize, partitions: usize) -> Record {
+    let record = record(number, partitions);
+    match command(number) {
+        None => record,
+        Some(command) => Record {
+            value: Some(format!("{command} {}", record.text()).into()),
+            ..record
+        },
+    }
+}
+
+/// Asserts that of `count` records every culprit is in the dead-letter topic and
+/// every other one in the output, at least once and first in order, and nothing
+/// where it should not be.
+#[track_caller]
+pub fn assert_culprits_apart(pipeline: &Pipeline, count: usize) {
+    let is_culprit = |number| command(number).is_some();
+    assert_in_order(&pipeline.outputs(), count, |number| !is_culprit(number));
+    let mut letters = pipeline.letters();
+    for letter in &mut letters {
+        let (_, numbers) = letter.text().split_once(' ').expect("as it was written");
+        letter.value = Some(numbers.into());
+    }
+    assert_in_order(&letters, count, is_culprit);
+}
+
 /// Asserts that each of `count` records is in the output exactly once, those of
 /// one key in order.
 #[track_caller]
@@ -81,10 +126,17 @@ pub fn assert_all_once_in_order(output: &[Record], count: usize) {
 /// the first occurrences of one key's are in order.
 #[track_caller]
 pub fn assert_all_in_order(output: &[Record], count: usize) {
+    assert_in_order(output, count, |_| true);
+}
+
+/// The same of those of `count` records that belong there; there are no others.
+#[track_caller]
+fn assert_in_order(output: &[Record], count: usize, belongs: impl Fn(usize) -> bool) {
     let mut seen = vec![false; count];
     let mut last: BTreeMap<usize, usize> = BTreeMap::new();
     for record in output {
         let (key, number) = numbered(record);
+        assert!(belongs(number), "record {number} does not belong there");
         if std::mem::replace(&mut seen[number], true) {
             continue;
         }
@@ -98,7 +150,7 @@ pub fn assert_all_in_order(output: &[Record], count: usize) {
         }
     }
     let missing: Vec<_> = (0..count)
-        .filter(|number| !seen[*number])
+        .filter(|number| belongs(*number) && !seen[*number])
         .take(20)
         .collect();
     assert!(missing.is_empty(), "lost: {missing:?} and maybe more");

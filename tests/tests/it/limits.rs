@@ -185,9 +185,9 @@ fn a_stop_does_not_wait_for_a_plugin_that_hangs() {
         "--batch-size",
         "1",
         "--set",
-        "plugin.time=10m",
+        "plugin.time=100s",
         "--set",
-        "plugin.call=10m",
+        "plugin.call=100s",
         "--set",
         "shutdown.drain=4s",
     ];

@@ -27,13 +27,15 @@ pub const SHORT_SESSION: &[&str] = &[
 /// The default session, but a change of the group is noticed soon.
 pub const QUICK_HEARTBEAT: &[&str] = &["--set", "kafka.consumer.heartbeat.interval.ms=500"];
 
-/// An input topic, an output topic and a group that are one test's alone.
+/// An input topic, an output topic, a dead-letter topic and a group that are one
+/// test's alone.
 #[derive(Debug)]
 pub struct Pipeline {
     pub client: Client,
     pub brokers: String,
     pub input: String,
     pub output: String,
+    pub dead: String,
     pub group: String,
 }
 
@@ -54,6 +56,17 @@ impl Pipeline {
         pipeline
     }
 
+    /// On the shared broker, with a dead-letter topic of so many partitions, too.
+    pub fn with_dead_letters(stem: &str, partitions: i32) -> Pipeline {
+        Pipeline::new(stem, partitions).and_dead_letters(partitions)
+    }
+
+    /// Makes the dead-letter topic.
+    pub fn and_dead_letters(self, partitions: i32) -> Pipeline {
+        self.client.create_topic(&self.dead, partitions);
+        self
+    }
+
     /// Names only: the topics are still to be made.
     pub fn bare(broker: &Broker, stem: &str) -> Pipeline {
         let stem = unique(stem);
@@ -62,6 +75,7 @@ impl Pipeline {
             brokers: broker.address(),
             input: format!("{stem}-in"),
             output: format!("{stem}-out"),
+            dead: format!("{stem}-dead"),
             group: format!("{stem}-group"),
         }
     }
@@ -88,6 +102,11 @@ impl Pipeline {
         let mut command = Host::command();
         command.args(self.arguments(plugin)).args(more);
         Host::spawn(command)
+    }
+
+    /// Like [`Pipeline::start`], with the dead-letter topic.
+    pub fn start_with_dead_letters(&self, plugin: &Path, more: &[&str]) -> Host {
+        self.start(plugin, &[&["--dead-letter", &self.dead], more].concat())
     }
 
     /// Produces into the input.
@@ -139,6 +158,12 @@ impl Pipeline {
     #[track_caller]
     pub fn outputs(&self) -> Vec<Record> {
         self.client.read_all(&self.output)
+    }
+
+    /// All dead letters: by partition, then by offset.
+    #[track_caller]
+    pub fn letters(&self) -> Vec<Record> {
+        self.client.read_all(&self.dead)
     }
 
     /// The group's position in every partition of the input that has one.
@@ -216,6 +241,29 @@ pub fn assert_says(message: &str, parts: &[&str]) {
     for part in parts {
         assert!(message.contains(part), "no {part:?} in: {message}");
     }
+}
+
+/// What a dead letter says under `millrace.NAME`, of which it has one.
+#[track_caller]
+pub fn told<'a>(letter: &'a Record, name: &str) -> &'a str {
+    let full = format!("millrace.{name}");
+    let found: Vec<_> = letter
+        .headers
+        .iter()
+        .filter(|(name, _)| name == full.as_bytes())
+        .collect();
+    let [(_, Some(value))] = found[..] else {
+        panic!("{full} is not there once: {:?}", letter.headers)
+    };
+    std::str::from_utf8(value).expect("it is text")
+}
+
+/// Where a dead letter's record was read: partition and offset.
+#[track_caller]
+pub fn origin(letter: &Record) -> (i32, i64) {
+    let number = |name| told(letter, name).parse::<i64>().expect("a number");
+    let partition = i32::try_from(number("partition")).expect("a partition");
+    (partition, number("offset"))
 }
 
 /// The log's lines so far. What is no JSON (the error at the end) is left out.

@@ -178,7 +178,7 @@ impl fmt::Display for What {
             Self::Letter { letter, value } => write!(
                 f,
                 "a dead letter ({}, {}, value {value:?})",
-                letter.stage, letter.reason
+                letter.origin.stage, letter.origin.reason
             ),
             Self::Strange(what) => write!(f, "{what}, which is nothing known"),
         }

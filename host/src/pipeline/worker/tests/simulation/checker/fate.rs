@@ -93,7 +93,7 @@ pub fn is_right(
             holds!(
                 by_policy
                     && is_culprit(record)
-                    && may_be_rejected(record, &letter.stage, &letter.reason),
+                    && may_be_rejected(record, &letter.origin.stage, &letter.origin.reason),
                 Rule::Fate,
                 "{number}/{offset} has {what}"
             );
