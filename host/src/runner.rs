@@ -1,30 +1,26 @@
 //! Runs a checked pipeline: loads the plugin while the cluster is asked, starts
 //! the workers, and waits for their end.
 
-use std::collections::BTreeMap;
+mod topics;
+mod worker;
+
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow};
 
+use self::topics::{Needed, check_dead_letters, check_inputs};
+use self::worker::{Shared, policy, rules, work};
 use crate::config::{Choice, Pipeline, Start};
-use crate::doorbell::Doorbell;
 use crate::kafka::cluster::{Cluster, REACH};
-use crate::kafka::group::{self, Membership};
+use crate::kafka::group::Membership;
 use crate::kafka::properties;
-use crate::kafka::rules::Rules;
-use crate::kafka::sink::ProducerSink;
 use crate::kafka::topics::Topics;
-use crate::names;
-use crate::pipeline::batch::Limits;
-use crate::pipeline::dead_letter::Provenance;
-use crate::pipeline::policy::Policy;
-use crate::pipeline::ports::{Failure, Fatal, OffsetStore, Sink, Source, Tap, Transform};
-use crate::pipeline::replay::{Again, Letters, Nowhere, ReadOnly, Skipped};
-use crate::pipeline::worker::{Settings, Worker};
-use crate::plugin::{CONTRACT, Component, Engine, Instance, THREAD_STACK};
+use crate::pipeline::ports::{Failure, Fatal, Tap};
+use crate::pipeline::replay::Skipped;
+use crate::plugin::{Component, Engine, Instance, THREAD_STACK};
 use crate::stop::Stop;
 use crate::telemetry::{self, Counters};
 
@@ -264,18 +260,6 @@ impl Drop for Ended {
     }
 }
 
-/// What all workers share.
-struct Shared {
-    pipeline: Pipeline,
-    feed: Feed,
-    membership: Membership,
-    topics: Topics,
-    rules: Arc<Rules>,
-    policy: Policy,
-    stop: Arc<Stop>,
-    counters: Arc<Counters>,
-}
-
 fn load(pipeline: &Pipeline) -> Result<(Arc<Component>, Vec<Instance>), Fatal> {
     let engine = Engine::new()?;
     let component = Arc::new(Component::load(&engine, &pipeline.plugin)?);
@@ -283,176 +267,4 @@ fn load(pipeline: &Pipeline) -> Result<(Arc<Component>, Vec<Instance>), Fatal> {
         .map(|_| Instance::new(&component))
         .collect::<Result<_, Fatal>>()?;
     Ok((component, instances))
-}
-
-/// Where outputs may go.
-fn rules(pipeline: &Pipeline, feed: &Feed) -> Rules {
-    let redirect = match feed {
-        Feed::Letters(replay) => replay.to.as_deref(),
-        Feed::Inputs => None,
-    };
-    let own = [
-        pipeline.output.topic.as_deref(),
-        pipeline.errors.topic(),
-        redirect,
-    ];
-    Rules {
-        inputs: pipeline.input.topics.clone(),
-        own: own.into_iter().flatten().map(str::to_owned).collect(),
-        allow: pipeline.output.allow.clone(),
-    }
-}
-
-fn policy(pipeline: &Pipeline, component: &Component) -> Policy {
-    match &pipeline.errors.policy {
-        Choice::Stop => Policy::Stop,
-        Choice::Drop => Policy::Drop,
-        Choice::DeadLetter(topic) => Policy::DeadLetter {
-            topic: topic.as_str().into(),
-            by: Provenance {
-                pipeline: pipeline.name.clone(),
-                plugin: component.id.name.to_string(),
-                digest: component.id.digest.to_string(),
-                contract: CONTRACT.to_owned(),
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-            },
-        },
-    }
-}
-
-fn check_inputs(
-    role: &str,
-    inputs: &[String],
-    topics: &BTreeMap<String, i32>,
-) -> Result<Vec<(String, i32)>, Fatal> {
-    inputs
-        .iter()
-        .map(|input| match topics.get(input) {
-            Some(partitions) => Ok((input.clone(), *partitions)),
-            None => Err(missing(role, input, topics)),
-        })
-        .collect()
-}
-
-/// Topics that outputs go to: they are there, or are made with as many partitions
-/// as the largest input has.
-struct Needed<'a> {
-    create: bool,
-    missing_is_fine: bool,
-    partitions: i32,
-    cluster: &'a Cluster,
-    topics: &'a BTreeMap<String, i32>,
-}
-
-impl Needed<'_> {
-    fn ensure(&self, role: &str, topic: &str) -> Result<(), Fatal> {
-        if self.topics.contains_key(topic) {
-            return Ok(());
-        }
-        if !self.missing_is_fine {
-            return Err(missing(role, topic, self.topics).context(format!(
-                "the {role} topic is not there (--create-topics makes it with the input's number \
-                 of partitions)"
-            )));
-        }
-        if self.create {
-            self.cluster.create(topic, self.partitions)?;
-            telemetry::topic_created(topic, self.partitions);
-        }
-        Ok(())
-    }
-}
-
-/// A dead letter must stay where it is until somebody looks at it.
-fn check_dead_letters(
-    cluster: &Cluster,
-    topic: &str,
-    topics: &BTreeMap<String, i32>,
-) -> Result<(), Fatal> {
-    if !topics.contains_key(topic) {
-        return Ok(());
-    }
-    match cluster.is_compacted(topic) {
-        Some(false) => Ok(()),
-        Some(true) => bail!(
-            "the dead-letter topic {topic} is compacted (cleanup.policy): it would keep one dead \
-             letter a key and take none without a key. Use a topic with cleanup.policy=delete"
-        ),
-        None => {
-            telemetry::dead_letters_unchecked(topic);
-            Ok(())
-        }
-    }
-}
-
-fn missing(role: &str, name: &str, topics: &BTreeMap<String, i32>) -> Fatal {
-    let why = names::missing(name, topics.keys().map(String::as_str));
-    anyhow!("{role} {why}")
-}
-
-/// One worker, on its own thread from here to its end.
-fn work(
-    number: usize,
-    instance: Instance,
-    shared: &Shared,
-    tap: Option<Tap>,
-) -> Result<(), Failure> {
-    let pipeline = &shared.pipeline;
-    let bell = Doorbell::for_this_thread();
-    shared.stop.rings(bell.clone());
-    let sink = ProducerSink::new(
-        &properties::producer(pipeline, number),
-        shared.topics.clone(),
-        Arc::clone(&shared.rules),
-        bell.clone(),
-    )?;
-    let partitions = shared.membership.partitions.iter();
-    let partitions = partitions.map(|(_, count)| *count).sum();
-    let (source, offsets) = group::join(
-        &properties::consumer(pipeline, number, partitions),
-        shared.membership.clone(),
-        bell,
-        Arc::clone(&shared.stop),
-    )?;
-    let Feed::Letters(replay) = &shared.feed else {
-        return shared.drive((source, sink, offsets, instance), tap);
-    };
-    let source = Letters::new(source, pipeline.name.clone(), replay.skipped.clone());
-    let transform = Again(instance);
-    match replay.dry_run {
-        false => shared.drive((source, sink, offsets, transform), tap),
-        true => shared.drive(
-            (source, Nowhere::new(sink), ReadOnly(offsets), transform),
-            tap,
-        ),
-    }
-}
-
-impl Shared {
-    fn drive<S, K, O, T>(&self, ports: (S, K, O, T), tap: Option<Tap>) -> Result<(), Failure>
-    where
-        S: Source,
-        K: Sink<S::Record>,
-        O: OffsetStore,
-        T: Transform,
-    {
-        let pipeline = &self.pipeline;
-        let redirect = match &self.feed {
-            Feed::Letters(replay) => replay.to.as_deref().map(Arc::from),
-            Feed::Inputs => None,
-        };
-        let settings = Settings {
-            batch: Limits {
-                records: pipeline.max_records,
-                bytes: pipeline.max_bytes,
-            },
-            commit_interval: pipeline.commit_interval,
-            drain: pipeline.drain,
-            default_topic: pipeline.output.topic.as_deref().map(Arc::from),
-            redirect,
-            policy: self.policy.clone(),
-            breaker: pipeline.errors.breaker,
-        };
-        Worker::new(ports, settings, Arc::clone(&self.counters), tap).run(|| self.stop.requested())
-    }
 }

@@ -1,0 +1,136 @@
+//! A worker on its thread: its clients made, its ports put together, its loop run.
+
+use std::sync::Arc;
+
+use super::Feed;
+use crate::config::{Choice, Pipeline};
+use crate::doorbell::Doorbell;
+use crate::kafka::group::{self, Membership};
+use crate::kafka::properties;
+use crate::kafka::rules::Rules;
+use crate::kafka::sink::ProducerSink;
+use crate::kafka::topics::Topics;
+use crate::pipeline::batch::Limits;
+use crate::pipeline::dead_letter::Provenance;
+use crate::pipeline::policy::Policy;
+use crate::pipeline::ports::{Failure, OffsetStore, Sink, Source, Tap, Transform};
+use crate::pipeline::replay::{Again, Letters, Nowhere, ReadOnly};
+use crate::pipeline::worker::{Settings, Worker};
+use crate::plugin::{CONTRACT, Component, Instance};
+use crate::stop::Stop;
+use crate::telemetry::Counters;
+
+/// What all workers share.
+pub struct Shared {
+    pub pipeline: Pipeline,
+    pub feed: Feed,
+    pub membership: Membership,
+    pub topics: Topics,
+    pub rules: Arc<Rules>,
+    pub policy: Policy,
+    pub stop: Arc<Stop>,
+    pub counters: Arc<Counters>,
+}
+
+/// Where outputs may go.
+pub fn rules(pipeline: &Pipeline, feed: &Feed) -> Rules {
+    let redirect = match feed {
+        Feed::Letters(replay) => replay.to.as_deref(),
+        Feed::Inputs => None,
+    };
+    let own = [
+        pipeline.output.topic.as_deref(),
+        pipeline.errors.topic(),
+        redirect,
+    ];
+    Rules {
+        inputs: pipeline.input.topics.clone(),
+        own: own.into_iter().flatten().map(str::to_owned).collect(),
+        allow: pipeline.output.allow.clone(),
+    }
+}
+
+/// What becomes of rejected records, and who signs their letters.
+pub fn policy(pipeline: &Pipeline, component: &Component) -> Policy {
+    match &pipeline.errors.policy {
+        Choice::Stop => Policy::Stop,
+        Choice::Drop => Policy::Drop,
+        Choice::DeadLetter(topic) => Policy::DeadLetter {
+            topic: topic.as_str().into(),
+            by: Provenance {
+                pipeline: pipeline.name.clone(),
+                plugin: component.id.name.to_string(),
+                digest: component.id.digest.to_string(),
+                contract: CONTRACT.to_owned(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+        },
+    }
+}
+
+/// One worker, on its own thread from here to its end.
+pub fn work(
+    number: usize,
+    instance: Instance,
+    shared: &Shared,
+    tap: Option<Tap>,
+) -> Result<(), Failure> {
+    let pipeline = &shared.pipeline;
+    let bell = Doorbell::for_this_thread();
+    shared.stop.rings(bell.clone());
+    let sink = ProducerSink::new(
+        &properties::producer(pipeline, number),
+        shared.topics.clone(),
+        Arc::clone(&shared.rules),
+        bell.clone(),
+    )?;
+    let partitions = shared.membership.partitions.iter();
+    let partitions = partitions.map(|(_, count)| *count).sum();
+    let (source, offsets) = group::join(
+        &properties::consumer(pipeline, number, partitions),
+        shared.membership.clone(),
+        bell,
+        Arc::clone(&shared.stop),
+    )?;
+    let Feed::Letters(replay) = &shared.feed else {
+        return shared.drive((source, sink, offsets, instance), tap);
+    };
+    let source = Letters::new(source, pipeline.name.clone(), replay.skipped.clone());
+    let transform = Again(instance);
+    match replay.dry_run {
+        false => shared.drive((source, sink, offsets, transform), tap),
+        true => shared.drive(
+            (source, Nowhere::new(sink), ReadOnly(offsets), transform),
+            tap,
+        ),
+    }
+}
+
+impl Shared {
+    fn drive<S, K, O, T>(&self, ports: (S, K, O, T), tap: Option<Tap>) -> Result<(), Failure>
+    where
+        S: Source,
+        K: Sink<S::Record>,
+        O: OffsetStore,
+        T: Transform,
+    {
+        let pipeline = &self.pipeline;
+        let redirect = match &self.feed {
+            Feed::Letters(replay) => replay.to.as_deref().map(Arc::from),
+            Feed::Inputs => None,
+        };
+        let settings = Settings {
+            batch: Limits {
+                records: pipeline.max_records,
+                bytes: pipeline.max_bytes,
+            },
+            commit_interval: pipeline.commit_interval,
+            drain: pipeline.drain,
+            default_topic: pipeline.output.topic.as_deref().map(Arc::from),
+            redirect,
+            policy: self.policy.clone(),
+            breaker: pipeline.errors.breaker,
+        };
+        Worker::new(ports, settings, Arc::clone(&self.counters), tap).run(|| self.stop.requested())
+    }
+}
