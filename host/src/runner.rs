@@ -20,7 +20,8 @@ use crate::kafka::properties;
 use crate::kafka::topics::Topics;
 use crate::pipeline::ports::{Failure, Fatal, Tap};
 use crate::pipeline::replay::Skipped;
-use crate::plugin::{Component, Engine, Instance, THREAD_STACK};
+use crate::plugin::component::{Component, Loaded};
+use crate::plugin::{Engine, Instance, THREAD_STACK};
 use crate::stop::Stop;
 use crate::telemetry::{self, Counters};
 
@@ -103,7 +104,8 @@ impl Prepared {
                 .join()
                 .unwrap_or_else(|_| Err(anyhow!("loading the plugin panicked")))
         })?;
-        telemetry::plugin_loaded(&component);
+        let from_cache = component.loaded == Loaded::FromCache;
+        telemetry::plugin_loaded(&component.id, from_cache, component.took);
         let topics = asking
             .join()
             .unwrap_or_else(|_| Err(anyhow!("asking the cluster panicked")))?;
@@ -211,9 +213,7 @@ impl Prepared {
         telemetry::stopped(counters);
         outcome
     }
-}
 
-impl Prepared {
     /// What every worker's consumer joins and reads.
     fn membership(&self) -> Result<Membership, Fatal> {
         let input = &self.pipeline.input;

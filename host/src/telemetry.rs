@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use self::failures::{Failures, Group};
 use crate::pipeline::ports::{Failure, Fault};
-use crate::plugin::component::{Component, Loaded};
+use crate::plugin::PluginId;
 use crate::record::{NextOffset, Position, Rejected, TopicPartition};
 
 /// Totals since the start, of all workers together.
@@ -121,14 +121,11 @@ impl Counters {
     }
 }
 
-pub fn plugin_loaded(component: &Component) {
+pub fn plugin_loaded(plugin: &PluginId, from_cache: bool, took: Duration) {
     tracing::info!(
-        plugin = %component.id,
-        how = match component.loaded {
-            Loaded::FromCache => "from the cache",
-            Loaded::Compiled => "compiled",
-        },
-        took = ?component.took,
+        %plugin,
+        how = if from_cache { "from the cache" } else { "compiled" },
+        ?took,
         "plugin loaded"
     );
 }

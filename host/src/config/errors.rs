@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use super::pipeline::{Input, Output};
 use super::{ConfigError, Settings, defaults};
 use crate::names::{illegal_name, nearest};
 use crate::pipeline::policy::Breaker;
@@ -28,12 +27,12 @@ const POLICIES: [&str; 3] = ["stop", "dead-letter", "drop"];
 impl Errors {
     pub fn from_settings(
         settings: &Settings,
-        input: &Input,
-        output: &Output,
+        inputs: &[String],
+        output: Option<&str>,
     ) -> Result<Self, ConfigError> {
         let topic = settings.text("errors.dead_letter")?;
         if let Some(topic) = &topic {
-            check_topic(settings, topic, input, output)?;
+            check_topic(settings, topic, inputs, output)?;
         }
         let policy = settings.text("errors.policy")?;
         let place = settings.place("errors.policy");
@@ -78,21 +77,21 @@ impl Errors {
 fn check_topic(
     settings: &Settings,
     topic: &str,
-    input: &Input,
-    output: &Output,
+    inputs: &[String],
+    output: Option<&str>,
 ) -> Result<(), ConfigError> {
     let place = settings.place("errors.dead_letter");
     if let Some(why) = illegal_name(topic) {
         return Err(ConfigError(format!("{place}: {why}")));
     }
-    if input.topics.iter().any(|input| input == topic) {
+    if inputs.iter().any(|input| input == topic) {
         return Err(ConfigError(format!(
             "{place}: topic {topic} is also an input ({}): the pipeline would read its own dead \
              letters for ever (host dlq replay runs them through it again)",
             settings.place("input.topics")
         )));
     }
-    if output.topic.as_deref() == Some(topic) {
+    if output == Some(topic) {
         return Err(ConfigError(format!(
             "{place}: topic {topic} is also the output ({}): dead letters need a topic of their own",
             settings.place("output.topic")

@@ -152,7 +152,7 @@ impl Pipeline {
             allow: allowed_topics(settings)?,
         };
         check_output(settings, &input, &output)?;
-        let errors = Errors::from_settings(settings, &input, &output)?;
+        let errors = Errors::from_settings(settings, &input.topics, output.topic.as_deref())?;
         if output.create && output.topic.is_none() && errors.topic().is_none() {
             return Err(ConfigError(format!(
                 "{}: there is no output or dead-letter topic to create: name it with --output or \
