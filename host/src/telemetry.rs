@@ -41,7 +41,7 @@ pub struct Totals {
     pub records_out: u64,
     /// Outputs that the broker acknowledged, dead letters included.
     pub acknowledged: u64,
-    /// Rejected records whose dead letters were handed to the producer.
+    /// Rejected records that became dead letters.
     pub dead_letters: u64,
     /// Rejected records that were dropped.
     pub dropped: u64,

@@ -91,6 +91,8 @@ pub struct Worker<S: Source, K, O, T> {
     full: bool,
     /// The lane that alone may send, because a record of it has to be tried alone.
     alone: Option<LaneId>,
+    /// Since when it is chosen, and has sent nothing.
+    alone_since: Instant,
     /// Outputs without an answer whose assignments are over.
     strays: usize,
     /// What this worker last added to the common lag.
@@ -132,6 +134,7 @@ where
             broken: None,
             full: false,
             alone: None,
+            alone_since: next_commit,
             strays: 0,
             lag: 0,
         }

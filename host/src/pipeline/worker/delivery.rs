@@ -1,6 +1,6 @@
 //! What is judged goes to the sink, and what the broker says of it to progress.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow};
 
@@ -12,6 +12,10 @@ use crate::pipeline::ports::{
     Ticket, Transform, Unwritable,
 };
 use crate::record::{NextOffset, Output, Position, Record, Rejected, Stage, Verdict};
+
+/// How long the others wait for a record that has to be tried alone, while it
+/// gets no further.
+const ALONE: Duration = Duration::from_secs(5);
 
 /// How far the next record came.
 enum Step {
@@ -75,10 +79,25 @@ where
         for lane in &mut self.lanes {
             lane.forget_done();
         }
+        // It waits for what the others have in flight, and an outage may keep that
+        // from them: then they have their turn again.
+        if let Some(alone) = self.alone
+            && now.saturating_duration_since(self.alone_since) >= ALONE
+            && let Some(lane) = self.lanes.iter_mut().find(|lane| lane.id == alone)
+        {
+            let long = lane.rest.begin(now);
+            let position = lane.partition.at(lane.progress.done().0);
+            let why = "the broker refused it, and it can't be tried alone yet";
+            self.counters.waits(&position, why, long);
+        }
+        let before = self.alone;
         let mut lanes = self.lanes.iter();
         self.alone = lanes
             .find(|lane| !lane.suspects.is_empty() && !lane.rest.lasts(now))
             .map(|lane| lane.id);
+        if self.alone != before {
+            self.alone_since = now;
+        }
     }
 
     /// The broker did not take an output that was on its way.
@@ -213,6 +232,9 @@ where
         let Some(work) = &mut lane.work else {
             return Ok(());
         };
+        if self.alone.is_some() {
+            self.alone_since = self.source.now();
+        }
         // Before the tap, which may end the run: what is sent is not half sent.
         work.open = None;
         let fallen = work.fallen.take();
@@ -235,7 +257,6 @@ where
                 if letter.is_some() {
                     lane.letters.insert(record.offset());
                 }
-                self.counters.rejected(rejected, letter.is_some());
                 Outcome::Rejected(rejected)
             }
         };
@@ -296,6 +317,10 @@ where
         let mut fallen = self
             .errors
             .rejected(rejected, again, record, SystemTime::now())?;
+        if !again {
+            let letter = fallen.letter.is_some();
+            self.counters.rejected(&fallen.rejected, letter);
+        }
         let suspect = lane.suspects.get(&record.offset());
         if let Some(letter) = &mut fallen.letter
             && suspect.is_some_and(|suspect| suspect.bare)

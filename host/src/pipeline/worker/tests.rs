@@ -925,6 +925,35 @@ fn records_that_were_refused_for_another_one_go_out_when_they_are_alone() {
 }
 
 #[test]
+fn a_suspect_that_can_not_be_alone_lets_the_others_have_their_turn() {
+    let world = corked(2, 3);
+    world.write(1, 3..6);
+    let mut worker = worker(&world);
+    steps(&mut worker, 1);
+    world
+        .state()
+        .fail_delivery(0, 0, "one of the batch is too large");
+    for offset in 1..3 {
+        world.state().acknowledge(0, offset);
+    }
+    // What lane 1 has in flight gets no answer for long.
+    let sent = world.sent_offsets(1).len();
+    world.write(1, 6..8);
+    steps(&mut worker, 3);
+    assert_eq!(world.sent_offsets(1).len(), sent);
+    world.state().passed += Duration::from_secs(5);
+    steps(&mut worker, 2);
+    assert_eq!(world.sent_offsets(1).len(), sent + 2);
+    assert_eq!(world.sent_offsets(0), [0, 1, 2], "it waits");
+    world.state().corked = false;
+    for _ in 0..3 {
+        world.state().passed += Duration::from_secs(1);
+        steps(&mut worker, 3);
+    }
+    assert_eq!((world.stored(0), world.stored(1)), (Some(3), Some(8)));
+}
+
+#[test]
 fn what_was_refused_for_a_neighbour_goes_back_without_suspicion() {
     let world = corked(1, 3);
     let mut worker = worker(&world);

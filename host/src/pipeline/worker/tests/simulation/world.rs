@@ -37,6 +37,8 @@ pub struct World {
     stop: bool,
     /// Whether nothing is left to do, or nothing more is done.
     over: bool,
+    /// Whether it is over without being done.
+    endless: bool,
     /// How many workers began after everything worked.
     healthy_lives: u32,
     /// The waits since something happened.
@@ -97,6 +99,7 @@ impl World {
             life: None,
             stop: false,
             over: false,
+            endless: false,
             healthy_lives: 0,
             waits: 0,
             events: VecDeque::new(),
@@ -147,7 +150,7 @@ impl World {
         }
         self.abandon();
         let end = match End::of(result) {
-            End::Well if self.over && !self.is_done() => End::Endless,
+            End::Well if self.endless => End::Endless,
             end => end,
         };
         let over = self.over || self.healthy_lives > 3 || end.is_the_policys();
@@ -161,8 +164,10 @@ impl World {
         if self.heals && self.waits > 0 {
             self.passed += Duration::from_secs(1);
         }
-        self.over =
-            self.moments >= ENDLESS || self.heals && (self.waits >= ALL_WAITED || self.is_done());
+        let done = self.heals && self.is_done();
+        let idle = self.heals && self.waits >= ALL_WAITED;
+        self.endless = !done && (idle || self.moments >= ENDLESS);
+        self.over = done || self.endless;
         std::mem::take(&mut self.stop) || self.over || self.crashed
     }
 
