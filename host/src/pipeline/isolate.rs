@@ -4,7 +4,8 @@
 //! A trap may come from the instance's state and not from a record, so a fresh
 //! instance runs the whole batch once more. Then it is halved, until the culprit
 //! stands alone. After a time-out records go one by one at once, because each
-//! further time-out would cost as long again. The verdicts of every call that
+//! further time-out would cost as long again, and one is to blame when it was late
+//! alone twice. The verdicts of every call that
 //! went well are used, and the worker goes on with its other work between two
 //! calls, so that a hunt never costs the membership.
 
@@ -31,6 +32,8 @@ pub struct Hunt {
     /// A culprit stands before this one.
     until: usize,
     step: Step,
+    /// The record that timed out last when it was alone.
+    late: Option<usize>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -64,7 +67,11 @@ impl Hunt {
     /// A call of the records from `next` on failed. `fresh`: it was the first one
     /// of its instance.
     pub fn failed(&mut self, next: usize, count: usize, kind: Kind, fresh: bool) -> Next {
-        if count == 1 && fresh {
+        // A machine that stood still looks like a record that takes too long.
+        let late = (kind == Kind::TimedOut && count == 1).then_some(next);
+        let once_more = late.is_some() && self.late != late;
+        self.late = late;
+        if count == 1 && fresh && !once_more {
             return Next::Culprit;
         }
         let hunting = self.is_on(next);

@@ -249,7 +249,7 @@ fn a_plugin_that_can_not_be_made_again_stops_the_run_and_loses_nothing() {
         since.expect("after 1970").as_millis()
     };
     // Time enough to start, and no more than has to be waited for.
-    let until = now() + 4000;
+    let until = now() + 8000;
     let config = until.to_string();
     let flags = ["--plugin-config", &config, "--allow", "clock"];
     let mut host = pipeline.start_with_dead_letters(&guest("init_traps_later"), &flags);

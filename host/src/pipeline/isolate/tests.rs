@@ -122,6 +122,21 @@ fn after_a_time_out_records_go_one_by_one_until_the_call_s_end() {
 }
 
 #[test]
+fn a_record_is_late_twice_before_it_is_blamed() {
+    let plugin = Plugin {
+        slow: [0].into(),
+        ..Plugin::default()
+    };
+    let (calls, culprits) = hunt(plugin, 2, 1);
+    assert_eq!(culprits, [0]);
+    assert_eq!(calls, [(0, 1), (0, 1), (1, 1)]);
+    let mut hunt = Hunt::default();
+    assert_eq!(hunt.failed(0, 1, Kind::TimedOut, true), Next::Again);
+    assert_eq!(hunt.failed(1, 1, Kind::TimedOut, true), Next::Again);
+    assert_eq!(hunt.failed(1, 1, Kind::Broke, true), Next::Culprit);
+}
+
+#[test]
 fn a_single_record_is_blamed_only_by_a_fresh_instance() {
     let plugin = Plugin {
         lives: Some(1),
