@@ -66,6 +66,16 @@ pub struct Replay {
 /// because a replay must not take part in the pipeline's.
 const REPLAY_GROUP: &str = "-replay";
 
+/// The group that remembers what of a pipeline was replayed. Its name holds the
+/// pipeline's, whose letters alone are replayed: two pipelines may share a group.
+fn replay_group(pipeline: &Pipeline) -> String {
+    let (group, name) = (&pipeline.input.group, &pipeline.name);
+    match group.ends_with(name.as_str()) {
+        true => format!("{group}{REPLAY_GROUP}"),
+        false => format!("{group}-{name}{REPLAY_GROUP}"),
+    }
+}
+
 /// A pipeline whose plugin is loaded and whose topics are there.
 pub struct Prepared {
     pub pipeline: Pipeline,
@@ -115,9 +125,11 @@ impl Prepared {
                 check_inputs("dead-letter", std::slice::from_ref(&replay.topic), &topics)?
             }
         };
+        let dry_run = matches!(&feed, Feed::Letters(replay) if replay.dry_run);
         let needed = Needed {
             create: pipeline.output.create && purpose == Purpose::Run,
-            missing_is_fine: pipeline.output.create,
+            // A dry run would wait for a topic that nobody makes.
+            missing_is_fine: pipeline.output.create && !dry_run,
             partitions: inputs.iter().map(|(_, count)| *count).max().unwrap_or(1),
             cluster: &cluster,
             topics: &topics,
@@ -158,6 +170,7 @@ impl Prepared {
             topics: Topics::new(Arc::clone(&self.cluster)).context("no thread could be started")?,
             rules: Arc::new(rules(&self.pipeline, &self.feed)),
             policy: policy(&self.pipeline, &self.component),
+            replay_group: replay_group(&self.pipeline),
             pipeline: self.pipeline,
             feed: self.feed,
             membership,
@@ -226,13 +239,18 @@ impl Prepared {
                 partitions: self.inputs.clone(),
                 until: None,
             },
-            Feed::Letters(_) => {
+            Feed::Letters(replay) => {
+                let group = replay_group(&self.pipeline);
                 let mut until = Vec::new();
                 for (topic, partitions) in &self.inputs {
                     until.extend(self.cluster.ends(topic, *partitions)?);
                 }
                 Membership {
-                    group: format!("{}{REPLAY_GROUP}", input.group),
+                    // A dry run must not take partitions from a replay.
+                    group: match replay.dry_run {
+                        true => format!("{group}-dry-run-{}", std::process::id()),
+                        false => group,
+                    },
                     topics,
                     start: Start::Earliest,
                     partitions: self.inputs.clone(),

@@ -15,6 +15,8 @@ pub struct Stop {
 #[derive(Default)]
 struct State {
     requested: bool,
+    /// A signal gave the order.
+    by_signal: bool,
     bells: Vec<Doorbell>,
 }
 
@@ -25,6 +27,16 @@ impl Stop {
         state.requested = true;
         self.changed.notify_all();
         state.bells.iter().for_each(Doorbell::ring);
+    }
+
+    /// Gives the order for the user.
+    pub fn request_by_signal(&self) {
+        self.state().by_signal = true;
+        self.request();
+    }
+
+    pub fn was_by_signal(&self) -> bool {
+        self.state().by_signal
     }
 
     pub fn requested(&self) -> bool {

@@ -81,14 +81,12 @@ impl Counters {
     /// again.
     pub fn waits(&self, position: &Position, why: &str, long: Duration) {
         self.waits.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(
-            partition = %position.partition,
-            offset = position.offset,
-            why,
-            again_in = ?long,
-            "the partition waits: what comes of this record can't be written now, for no fault of \
-             its own"
-        );
+        self.failures.wait(position, why, long);
+    }
+
+    /// An output was refused when it was on its way.
+    pub fn goes_back(&self, partition: &TopicPartition, position: NextOffset) {
+        self.failures.goes_back(partition, position);
     }
 
     /// The plugin broke in a call of so many records; `first`: a hunt for the
@@ -217,15 +215,6 @@ pub fn close_failed(why: &str) {
 
 pub fn drain_failed(failure: &Failure) {
     tracing::warn!(%failure, "not everything in flight could be finished; it is read again");
-}
-
-/// An output was refused when it was on its way.
-pub fn goes_back(partition: &TopicPartition, position: NextOffset) {
-    tracing::warn!(
-        %partition,
-        offset = position.0,
-        "the broker refused an output that was on its way: the partition is read again from here"
-    );
 }
 
 pub fn left_undone(partition: &TopicPartition, position: NextOffset) {

@@ -39,7 +39,7 @@ pub fn listen(stop: &Arc<Stop>) -> Result<(), Fatal> {
                         exit_at_once(name);
                     }
                     telemetry::stopping(name);
-                    stop.request();
+                    stop.request_by_signal();
                 }
             });
         })

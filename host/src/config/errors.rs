@@ -9,6 +9,8 @@ use crate::pipeline::policy::Breaker;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Errors {
     pub policy: Choice,
+    /// The dead-letter topic, though the policy may not write to it.
+    pub reserved: Option<String>,
     /// When a run stops that rejects nearly everything; `None`: never.
     pub breaker: Option<Breaker>,
 }
@@ -34,6 +36,7 @@ impl Errors {
         if let Some(topic) = &topic {
             check_topic(settings, topic, inputs, output)?;
         }
+        let reserved = topic.clone();
         let policy = settings.text("errors.policy")?;
         let place = settings.place("errors.policy");
         let policy = match (policy.as_deref(), topic) {
@@ -62,7 +65,11 @@ impl Errors {
                 ConfigError(format!("{}: {why}", settings.place("errors.breaker")))
             })?),
         };
-        Ok(Self { policy, breaker })
+        Ok(Self {
+            policy,
+            reserved,
+            breaker,
+        })
     }
 
     /// The dead-letter topic, where there is one.

@@ -9,6 +9,7 @@ use anyhow::{Context as _, anyhow, bail};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::context::Context;
@@ -24,7 +25,7 @@ pub const REACH: Duration = Duration::from_secs(8);
 const SETTINGS: Duration = Duration::from_secs(2);
 
 /// How long nobody asks again after that.
-const SETTINGS_AGAIN: Duration = Duration::from_secs(60);
+const SETTINGS_AGAIN: Duration = Duration::from_secs(30);
 
 /// What a topic takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +40,8 @@ pub struct Limits {
     pub timestamps: Option<(i64, i64)>,
     /// Whether it is compacted (`cleanup.policy`), as far as is known.
     pub compacted: bool,
+    /// Whether the cluster told the topic's settings.
+    pub are_known: bool,
 }
 
 /// What is known of a topic.
@@ -101,6 +104,8 @@ impl Cluster {
             .find(|topic| topic.name() == name)
             .context("the cluster's answer leaves the topic out")?;
         match topic.error().map(RDKafkaErrorCode::from) {
+            // On its way in or out.
+            None if count(topic) == 0 => Err(anyhow!("topic {name} has no partitions yet")),
             None => Ok(Topic::Exists(self.limits(name, count(topic)))),
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::InvalidTopic) => {
                 let names = self.topics(timeout)?;
@@ -115,7 +120,9 @@ impl Cluster {
     /// What the topic's settings say. They may be hidden from this user; then
     /// the broker's answers to what is written have to tell.
     fn limits(&self, topic: &str, partitions: i32) -> Limits {
-        let settings = self.settings(topic).unwrap_or_else(|error| {
+        let answer = self.settings(topic);
+        let are_known = answer.is_ok();
+        let settings = answer.unwrap_or_else(|error| {
             tracing::debug!(
                 topic,
                 error = format!("{error:#}"),
@@ -129,7 +136,13 @@ impl Cluster {
             .is_some_and(|kind| kind == "CreateTime");
         Limits {
             partitions,
-            batch: number("max.message.bytes").and_then(|bytes| usize::try_from(bytes).ok()),
+            are_known,
+            // A batch must fit a segment, too.
+            batch: [number("max.message.bytes"), number("segment.bytes")]
+                .into_iter()
+                .flatten()
+                .min()
+                .and_then(|bytes| usize::try_from(bytes).ok()),
             timestamps: number("message.timestamp.before.max.ms")
                 .zip(number("message.timestamp.after.max.ms"))
                 .filter(|_| by_producer),
@@ -151,7 +164,12 @@ impl Cluster {
         let asked = [ResourceSpecifier::Topic(topic)];
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let answer = runtime.block_on(self.admin()?.describe_configs(&asked, &options));
-        *unanswered = answer.is_err().then(Instant::now);
+        let timed_out = answer
+            .as_ref()
+            .err()
+            .and_then(KafkaError::rdkafka_error_code)
+            == Some(RDKafkaErrorCode::OperationTimedOut);
+        *unanswered = timed_out.then(Instant::now);
         drop(unanswered);
         let answer = answer?
             .pop()

@@ -29,7 +29,8 @@ pub struct Context {
 #[derive(Default)]
 struct Answers {
     acks: Vec<Ack>,
-    /// The topics that refused an output for nothing of its own.
+    /// The topics that refused an output: they are gone, or take less than is
+    /// known.
     troubled: BTreeSet<String>,
 }
 
@@ -94,7 +95,7 @@ impl ProducerContext for Context {
         let mut answers = self.answers();
         let result = result.as_ref().map(|_| ()).map_err(|(error, message)| {
             let refusal = refusal(error);
-            if matches!(refusal, Refusal::Surroundings(_)) {
+            if !matches!(refusal, Refusal::Neighbour(_)) {
                 answers.troubled.insert(message.topic().to_owned());
             }
             refusal
@@ -113,6 +114,7 @@ fn refusal(error: &KafkaError) -> Refusal {
         Some(other @ code::InvalidDifferentRecord) => Refusal::Neighbour(other.to_string()),
         Some(
             own @ (code::MessageSizeTooLarge
+            | code::MessageBatchTooLarge
             | code::InvalidMessageSize
             | code::InvalidRecord
             | code::InvalidTimestamp

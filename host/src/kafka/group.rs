@@ -96,6 +96,30 @@ pub fn join(
     Ok((source, offsets))
 }
 
+/// The positions of a group, for somebody who is no member of it.
+pub fn positions(
+    config: &ClientConfig,
+    group: &str,
+    stop: &Arc<Stop>,
+) -> Result<GroupOffsets, Fatal> {
+    let mut config = config.clone();
+    config.set("group.id", group);
+    let consumer: Arc<Consumer> = Arc::new(
+        config
+            .create_with_context(Context::default())
+            .context("the consumer could not be made")?,
+    );
+    Ok(GroupOffsets {
+        answers: Queue::of_events(&consumer)
+            .context("librdkafka has no queue for a consumer's events")?,
+        consumer: Arc::clone(&consumer),
+        ask: Ask {
+            consumer,
+            stop: Arc::clone(stop),
+        },
+    })
+}
+
 /// Questions to the cluster that are asked until they are answered or the run is
 /// told to stop: an outage is waited out. A member that waits does not poll, and
 /// one that does not for `max.poll.interval.ms` (300 s) is out of its group, which

@@ -39,14 +39,6 @@ impl Drop for OutputTopic {
 }
 
 impl OutputTopic {
-    /// Another producer has it from now on, by this handle, which becomes its own.
-    pub fn move_to(&mut self, producer: usize, native: NonNull<RDKafkaTopic>) {
-        let old = std::mem::replace(&mut self.native, native);
-        // SAFETY: ours, and not used after this.
-        unsafe { sys::rd_kafka_topic_destroy(old.as_ptr()) };
-        self.producer = producer;
-    }
-
     /// Why the topic would not take an output of `size` bytes, if it would not.
     pub fn refuses(&self, outgoing: &Outgoing<'_>, size: usize, plain: bool) -> Option<Unwritable> {
         let (name, limits) = (&self.name, &self.limits);

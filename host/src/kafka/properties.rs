@@ -307,6 +307,10 @@ pub fn producer(pipeline: &Pipeline, worker: usize) -> ClientConfig {
         .set("message.max.bytes", LARGEST_OUTPUT)
         .set("queue.buffering.max.kbytes", IN_FLIGHT_KIB)
         .set("queue.buffering.max.messages", IN_FLIGHT_RECORDS)
+        .set(
+            "topic.metadata.refresh.interval.ms",
+            millis(pipeline.input.discover),
+        )
         .set("linger.ms", millis(pipeline.linger));
     extend(&mut config, &pipeline.properties.common);
     extend(&mut config, &pipeline.properties.producer);

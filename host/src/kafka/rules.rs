@@ -13,6 +13,8 @@ pub const MOST_TOPICS: usize = 1000;
 pub struct Rules {
     /// The pipeline's inputs, to which nothing may go.
     pub inputs: Vec<String>,
+    /// The dead-letter topic, which no output may name.
+    pub dead_letters: Option<String>,
     /// Where outputs and dead letters go that name no topic: always allowed.
     pub own: Vec<String>,
     /// `output.allow`; `None`: any topic.
@@ -38,6 +40,11 @@ impl Rules {
             return Some(format!(
                 "topic {topic} is an input of this pipeline: what is written there would come \
                  back for ever"
+            ));
+        }
+        if self.dead_letters.as_deref() == Some(topic) {
+            return Some(format!(
+                "topic {topic} is the pipeline's dead-letter topic, which no output may name"
             ));
         }
         if self
@@ -72,6 +79,7 @@ mod tests {
         }
         Rules {
             inputs: vec!["orders".to_owned()],
+            dead_letters: Some("reserved".to_owned()),
             own: vec!["orders-clean".to_owned(), "dead".to_owned()],
             allow: (!allow.is_empty()).then(|| globs.build().unwrap()),
         }
@@ -81,6 +89,8 @@ mod tests {
     fn any_topic_but_the_inputs_is_allowed_unless_globs_say_which() {
         assert_eq!(rules(&[]).forbid("elsewhere", 0), None);
         assert!(rules(&[]).forbid("orders", 0).unwrap().contains("an input"));
+        let why = rules(&[]).forbid("reserved", 0).unwrap();
+        assert!(why.contains("dead-letter topic"), "{why}");
         let some = rules(&["eu-*", "us-?"]);
         assert_eq!(some.forbid("eu-west", 0), None);
         assert_eq!(some.forbid("us-1", 0), None);

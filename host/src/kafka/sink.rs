@@ -25,6 +25,11 @@ use crate::record::Record;
 /// How old what is known of a topic may be when an output is refused for it.
 const OLD: Duration = Duration::from_secs(5);
 
+/// What librdkafka counts for a record's framing at the most, and for each
+/// header's (`RD_KAFKAP_MESSAGE_V2_MAX_OVERHEAD`, and two varints).
+const MOST_FRAMING: usize = 36;
+const MOST_HEADER_FRAMING: usize = 10;
+
 /// librdkafka's default for `batch.size`, in bytes.
 const DEFAULT_BATCH: usize = 1_000_000;
 
@@ -172,26 +177,24 @@ impl ProducerSink {
     }
 
     /// Takes the answer to [`look_up_again`](Self::look_up_again), if it is there.
-    fn learn(&mut self, name: &str) -> Result<bool, Fatal> {
-        match self.topics.look_up(name, &self.bell) {
-            Topic::Exists(limits) => {
-                let producer = self.producer_for(limits)?;
-                let Some(topic) = self.find_mut(name) else {
-                    return Ok(false);
-                };
-                topic.is_asked_for = false;
-                topic.learnt = Instant::now();
-                topic.limits = limits;
-                if topic.producer != producer {
-                    let native = self.native_topic(name, producer)?;
-                    if let Some(topic) = self.find_mut(name) {
-                        topic.move_to(producer, native);
-                    }
-                }
-                Ok(true)
-            }
-            Topic::Asked | Topic::Missing { .. } => Ok(false),
-        }
+    /// The topic keeps its producer, in which outputs may be on their way.
+    fn learn(&mut self, name: &str) -> bool {
+        let Topic::Exists(limits) = self.topics.look_up(name, &self.bell) else {
+            return false;
+        };
+        let Some(topic) = self.find_mut(name) else {
+            return false;
+        };
+        topic.is_asked_for = false;
+        topic.learnt = Instant::now();
+        topic.limits = match limits.are_known {
+            true => limits,
+            false => Limits {
+                partitions: limits.partitions,
+                ..topic.limits
+            },
+        };
+        true
     }
 
     fn know(&mut self, name: &str, limits: Limits) -> Result<(), Fatal> {
@@ -253,16 +256,18 @@ impl<R: Record> Sink<R> for ProducerSink {
             };
         };
         if topic.is_asked_for {
-            return match self.learn(outgoing.topic)? {
+            return match self.learn(outgoing.topic) {
                 true => self.admit(outgoing, source),
                 false => Ok(Admission::Later),
             };
         }
-        let size = outgoing.size(&source.headers());
-        if size > largest {
+        let headers = source.headers();
+        let size = outgoing.size(&headers);
+        let count = headers.len() + outgoing.headers.own().len();
+        if size + MOST_FRAMING + count * MOST_HEADER_FRAMING > largest {
             return Ok(Admission::Refused(Unwritable::too_large(format!(
                 "the output has {size} bytes with its headers, and the producer sends at most \
-                 {largest} (message.max.bytes)"
+                 {largest} with its framing (message.max.bytes)"
             ))));
         }
         let refused = topic.refuses(outgoing, size, plain).or_else(|| {
@@ -312,6 +317,7 @@ impl<R: Record> Sink<R> for ProducerSink {
     }
 
     fn acks(&mut self, into: &mut Vec<Ack>) -> Result<(), Fatal> {
+        self.now = millis_since_epoch();
         for index in 0..self.producers.len() {
             for topic in self.producers[index].acks(into) {
                 self.look_up_again(&topic);

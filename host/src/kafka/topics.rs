@@ -87,39 +87,41 @@ impl Topics {
 
     fn find(&self, name: &str, was_there: bool, bell: &Doorbell) -> Topic {
         let mut known = lock(&self.known);
-        let topic = match known.get_mut(name) {
+        let was_missing = match known.get_mut(name) {
             // It may have come into being meanwhile.
             Some(Known {
                 topic: topic @ Topic::Missing { .. },
                 since,
             }) if since.elapsed() >= MISSING_FOR => {
                 *since = Instant::now();
-                topic.clone()
+                *topic = Topic::Asked;
+                true
             }
             Some(Known { topic, .. }) => return topic.clone(),
             None => {
                 known.insert(name.to_owned(), Known::new(Topic::Asked));
-                Topic::Asked
+                false
             }
         };
-        self.ask(name, was_there, bell);
-        topic
+        let misses = if was_missing { MISSES - 1 } else { 0 };
+        self.ask(name, was_there, misses, bell);
+        Topic::Asked
     }
 
     /// Asks for a topic that is known to exist, because it may have changed or be
     /// gone for a while. Until the answer, [`look_up`](Self::look_up) says `Asked`.
     pub fn look_up_again(&self, name: &str, bell: &Doorbell) {
         lock(&self.known).insert(name.to_owned(), Known::new(Topic::Asked));
-        self.ask(name, true, bell);
+        self.ask(name, true, 0, bell);
     }
 
-    fn ask(&self, topic: &str, known: bool, bell: &Doorbell) {
+    fn ask(&self, topic: &str, known: bool, misses: u32, bell: &Doorbell) {
         // The thread ends only after every sender.
         let _ = self.questions.send(Question {
             topic: topic.to_owned(),
             known,
             bell: bell.clone(),
-            misses: 0,
+            misses,
             said: None,
         });
     }

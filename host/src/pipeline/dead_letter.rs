@@ -170,6 +170,12 @@ impl Letter {
             std::str::from_utf8(found.value?).ok()
         };
         let text = |name| find(name).unwrap_or_default().to_owned();
+        // A letter need not have these, so the original's must not be taken for them.
+        let named = |name: &str| headers.iter().rposition(|h| h.name == name.as_bytes());
+        let own = |name: &str| {
+            let own = named(name) > named(header::TOPIC);
+            own.then(|| find(name)).flatten()
+        };
         let partition = find(header::PARTITION)?.parse().ok()?;
         let offset = find(header::OFFSET)?.parse().ok()?;
         Some(Self {
@@ -177,11 +183,11 @@ impl Letter {
                 stage: text(header::STAGE),
                 reason: text(header::REASON),
                 position: TopicPartition::new(find(header::TOPIC)?, partition).at(offset),
-                timestamp: find(header::TIMESTAMP).and_then(|ms| ms.parse().ok()),
+                timestamp: own(header::TIMESTAMP).and_then(|ms| ms.parse().ok()),
                 attempts: find(header::ATTEMPTS)
                     .and_then(|n| n.parse().ok())
                     .unwrap_or(1),
-                value_omitted: find(header::VALUE_OMITTED).and_then(|n| n.parse().ok()),
+                value_omitted: own(header::VALUE_OMITTED).and_then(|n| n.parse().ok()),
             },
             by: Provenance {
                 pipeline: text(header::PIPELINE),

@@ -19,6 +19,7 @@ pub struct Lane<B> {
     /// it goes back to the first record that is not done.
     pub goes_back: bool,
     pub rest: Rest,
+    pub later: Later,
     /// The records that the broker refused, by offset.
     pub suspects: BTreeMap<i64, Suspect>,
     /// The offsets of the records whose dead letters are on their way.
@@ -38,6 +39,7 @@ impl<B> Lane<B> {
             work: None,
             goes_back: false,
             rest: Rest::default(),
+            later: Later::default(),
             suspects: BTreeMap::new(),
             letters: BTreeSet::new(),
             rejected: BTreeSet::new(),
@@ -69,13 +71,18 @@ impl<B> Lane<B> {
     /// Forgets what was kept of records that are done.
     pub fn forget_done(&mut self) {
         let done = self.progress.done().0;
-        let is_done = |offset: Option<&i64>| offset.is_some_and(|offset| *offset < done);
-        if !is_done(self.suspects.keys().next()) && !is_done(self.rejected.first()) {
-            return;
+        while self
+            .suspects
+            .first_key_value()
+            .is_some_and(|(o, _)| *o < done)
+        {
+            self.suspects.pop_first();
         }
-        self.suspects = self.suspects.split_off(&done);
-        self.letters = self.letters.split_off(&done);
-        self.rejected = self.rejected.split_off(&done);
+        for offsets in [&mut self.letters, &mut self.rejected] {
+            while offsets.first().is_some_and(|offset| *offset < done) {
+                offsets.pop_first();
+            }
+        }
     }
 
     /// Whether something of it is neither done nor waiting in its partition.
@@ -132,6 +139,25 @@ impl Rest {
     }
 }
 
+/// Since when the sink puts a record off.
+#[derive(Debug, Default)]
+pub struct Later {
+    since: Option<Instant>,
+    said: bool,
+}
+
+impl Later {
+    /// What a look-up of a topic that is there does not take.
+    pub const LONG: Duration = Duration::from_secs(2);
+
+    /// Says once that it takes long.
+    pub fn is_long(&mut self, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let long = now.saturating_duration_since(since) >= Self::LONG;
+        long && !std::mem::replace(&mut self.said, true)
+    }
+}
+
 /// Fetched records, some of them judged, some of those sent.
 pub struct Work<B> {
     pub records: B,
@@ -160,6 +186,8 @@ pub struct Open {
     pub sequence: Sequence,
     /// How many of its outputs are sent.
     pub sent: usize,
+    /// Whether the others can be, as far as is known.
+    pub admitted: bool,
 }
 
 impl<B> Work<B> {

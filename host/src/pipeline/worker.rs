@@ -309,7 +309,7 @@ where
         lane.work = None;
         lane.letters.clear();
         let position = lane.progress.restart();
-        telemetry::goes_back(&lane.partition, position);
+        self.counters.goes_back(&lane.partition, position);
         Ok(self.source.rewind(lane.id, position)?)
     }
 

@@ -68,6 +68,10 @@ impl Engine {
         self.given_up.store(true, Ordering::Relaxed);
     }
 
+    pub(super) fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::Relaxed)
+    }
+
     pub(super) fn given_up(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.given_up)
     }
@@ -94,7 +98,7 @@ fn tick(engine: &Weak<wasmtime::Engine>) {
 
 /// How often a guest that computes is looked at: whether its time is over, and
 /// whether its call is given up.
-const LOOK: Duration = Duration::from_millis(100);
+pub const LOOK: Duration = Duration::from_millis(100);
 
 /// How many ticks a call that may take so long runs until it is looked at. One more than asked, because the first tick
 /// may come at once.

@@ -95,7 +95,12 @@ impl Instance {
         records: &[R],
     ) -> Result<Vec<Verdict>, Fault> {
         if self.running.is_none() {
-            self.instantiate().map_err(Fault::Fatal)?;
+            self.instantiate().map_err(|error| {
+                Fault::Fatal(match self.component.engine.is_given_up() {
+                    true => Interrupted.into(),
+                    false => error,
+                })
+            })?;
         }
         let budget = self.budget(records.len());
         if let Some(latest) = records.iter().filter_map(|r| r.timestamp().millis()).max() {

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Resource, ResourceTable};
 use wasmtime::{StoreContextMut, UpdateDeadline};
 use wasmtime_wasi::clocks::WasiClocksView as _;
-use wasmtime_wasi::p2::DynPollable;
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
+use wasmtime_wasi::p2::{DynPollable, Pollable, subscribe};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use super::bindings::millrace::plugin::log;
-use super::engine::{TICK, ticks};
+use super::engine::{LOOK, TICK, ticks};
 use super::limits::Limits;
 use super::said::Said;
 
@@ -105,8 +105,30 @@ impl monotonic_clock::Host for State {
 
     fn subscribe_duration(&mut self, nanos: u64) -> wasmtime::Result<Resource<DynPollable>> {
         let left = self.call_ends.saturating_duration_since(Instant::now()) + PAST_THE_END;
-        let left = u64::try_from(left.as_nanos()).unwrap_or(u64::MAX);
-        self.clocks().subscribe_duration(nanos.min(left))
+        let sleep = self.table.push(Sleep {
+            until: Instant::now() + left.min(Duration::from_nanos(nanos)),
+            given_up: Arc::clone(&self.given_up),
+        })?;
+        subscribe(&mut self.table, sleep)
+    }
+}
+
+/// A sleep that ends early when its call is given up.
+struct Sleep {
+    until: Instant,
+    given_up: Arc<AtomicBool>,
+}
+
+#[wasmtime_wasi::async_trait]
+impl Pollable for Sleep {
+    async fn ready(&mut self) {
+        loop {
+            let left = self.until.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.given_up.load(Ordering::Relaxed) {
+                return tokio::task::yield_now().await;
+            }
+            tokio::time::sleep(left.min(LOOK)).await;
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Shared {
     pub pipeline: Pipeline,
     pub feed: Feed,
     pub membership: Membership,
+    /// Where it is kept what was replayed.
+    pub replay_group: String,
     pub topics: Topics,
     pub rules: Arc<Rules>,
     pub policy: Policy,
@@ -45,6 +47,7 @@ pub fn rules(pipeline: &Pipeline, feed: &Feed) -> Rules {
     ];
     Rules {
         inputs: pipeline.input.topics.clone(),
+        dead_letters: pipeline.errors.reserved.clone(),
         own: own.into_iter().flatten().map(str::to_owned).collect(),
         allow: pipeline.output.allow.clone(),
     }
@@ -99,10 +102,12 @@ pub fn work(
     let transform = Again(instance);
     match replay.dry_run {
         false => shared.drive((source, sink, offsets, transform), tap),
-        true => shared.drive(
-            (source, Nowhere::new(sink), ReadOnly(offsets), transform),
-            tap,
-        ),
+        true => {
+            let consumer = properties::consumer(pipeline, number, partitions);
+            let replayed = group::positions(&consumer, &shared.replay_group, &shared.stop)?;
+            let ports = (source, Nowhere::new(sink), ReadOnly(replayed), transform);
+            shared.drive(ports, tap)
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::record::{Position, Rejected, Stage};
+use crate::record::{NextOffset, Position, Rejected, Stage, TopicPartition};
 use crate::throttle::Throttle;
 
 /// How many rejected records are logged in each [`WINDOW`]: enough to see what
@@ -31,6 +31,7 @@ struct State {
     reasons: HashMap<Stage, HashMap<String, u64>>,
     rejected: Throttle,
     faults: Throttle,
+    waits: Throttle,
 }
 
 /// How often records failed at one stage for one reason.
@@ -50,6 +51,7 @@ impl Default for Failures {
             reasons: HashMap::new(),
             rejected: Throttle::new(LINES, WINDOW),
             faults: Throttle::new(LINES, WINDOW),
+            waits: Throttle::new(LINES, WINDOW),
         }))
     }
 }
@@ -99,6 +101,37 @@ impl Failures {
                 fault,
                 left_out = (left_out > 0).then_some(left_out),
                 "the plugin broke: a fresh instance looks for the record that does it"
+            );
+        }
+    }
+
+    /// A partition waits for what is around it, and for so long before it tries
+    /// again.
+    pub fn wait(&self, position: &Position, why: &str, long: Duration) {
+        let passes = self.state().waits.pass(Instant::now());
+        if let Some(left_out) = passes {
+            tracing::warn!(
+                partition = %position.partition,
+                offset = position.offset,
+                why,
+                again_in = ?long,
+                left_out = (left_out > 0).then_some(left_out),
+                "the partition waits: what comes of this record can't be written now, for no \
+                 fault of its own"
+            );
+        }
+    }
+
+    /// An output was refused when it was on its way.
+    pub fn goes_back(&self, partition: &TopicPartition, position: NextOffset) {
+        let passes = self.state().waits.pass(Instant::now());
+        if let Some(left_out) = passes {
+            tracing::warn!(
+                %partition,
+                offset = position.0,
+                left_out = (left_out > 0).then_some(left_out),
+                "the broker refused an output that was on its way: the partition is read again \
+                 from here"
             );
         }
     }

@@ -83,6 +83,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failed> {
             pipeline: &name,
             topic: &arguments.topic,
             dry_run: arguments.dry_run,
+            interrupted: stop.was_by_signal(),
             totals: counters.totals(),
             skipped: skipped.counts(),
         };
@@ -256,6 +257,7 @@ struct Summary<'a> {
     pipeline: &'a str,
     topic: &'a str,
     dry_run: bool,
+    interrupted: bool,
     totals: Totals,
     skipped: BTreeMap<String, u64>,
 }
@@ -270,20 +272,25 @@ impl Summary<'_> {
         } = self.totals;
         let skipped: u64 = self.skipped.values().sum();
         let replayed = records_in.saturating_sub(skipped);
+        let interrupted = match self.interrupted {
+            true => "interrupted: ",
+            false => "",
+        };
         let mut text = match (replayed, self.dry_run) {
+            (0, _) if self.interrupted => "interrupted before the first dead letter".to_owned(),
             (0, _) => format!(
                 "no dead letter of pipeline {} in {} is left to replay",
                 self.pipeline, self.topic
             ),
             (_, false) => format!(
-                "{} of pipeline {} replayed: {} written, {} failed again",
+                "{interrupted}{} of pipeline {} replayed: {} written, {} failed again",
                 number(replayed, "dead letter"),
                 self.pipeline,
                 number(records_out, "output"),
                 HumanCount(dead_letters),
             ),
             (_, true) => format!(
-                "{} of pipeline {} would be replayed: {}, {} would fail again; nothing was written",
+                "{interrupted}{} of pipeline {} would be replayed: {}, {} would fail again; nothing was written",
                 number(replayed, "dead letter"),
                 self.pipeline,
                 number(records_out, "output"),

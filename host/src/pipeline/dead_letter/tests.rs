@@ -210,3 +210,17 @@ fn a_record_that_is_no_dead_letter_is_given_back() {
     let record = with_headers(&[("trace", Some("a"))]);
     assert_eq!(Original::of(record.clone()).unwrap_err(), record);
 }
+
+#[test]
+fn headers_of_the_original_are_not_taken_for_the_letters_own() {
+    let record = FakeRecord {
+        timestamp: crate::record::Timestamp::NotAvailable,
+        ..with_headers(&[
+            ("millrace.value-omitted", Some("5")),
+            ("millrace.timestamp", Some("6")),
+        ])
+    };
+    let read = Letter::read(&written(&record, &letter(&record, "why")).headers()).unwrap();
+    assert_eq!(read.origin.value_omitted, None);
+    assert_eq!(read.origin.timestamp, None);
+}

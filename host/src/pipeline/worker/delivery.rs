@@ -6,7 +6,7 @@ use anyhow::{Context as _, anyhow};
 
 use super::{Pace, Worker, in_flight};
 use crate::pipeline::dead_letter;
-use crate::pipeline::lane::{Fallen, Open};
+use crate::pipeline::lane::{Fallen, Later, Open};
 use crate::pipeline::ports::{
     Ack, Admission, Failure, Fatal, OffsetStore, Outcome, Outgoing, Refusal, Sent, Sink, Source,
     Ticket, Transform, Unwritable,
@@ -170,19 +170,32 @@ where
             dead_letters: self.errors.topic(),
             is_letter: work.fallen.is_some(),
         };
-        if work.open.is_none_or(|open| open.sent == 0) {
-            // One that is suspect, or the first one after an outage, goes alone.
-            let careful = self.alone == Some(lane.id) || lane.rest.is_probing();
-            if careful && in_flight > 0 {
-                return Ok(Step::Waits);
-            }
-            // Nothing of a record is sent unless all of it can be.
-            for output in outputs {
+        let sent = work.open.map_or(0, |open| open.sent);
+        // One that is suspect, or the first one after an outage, goes alone.
+        let careful = self.alone == Some(lane.id) || lane.rest.is_probing();
+        if sent == 0 && careful && in_flight > 0 {
+            return Ok(Step::Waits);
+        }
+        // Nothing of a record is sent unless all of it can be. What was put off in
+        // the middle is looked at again, because its topic may have changed.
+        if work
+            .open
+            .is_none_or(|open| open.sent == 0 || !open.admitted)
+        {
+            for output in &outputs[sent..] {
                 match place.resolve(output, record) {
                     Err(why) => return Ok(Step::Unwritable(Unwritable::new(why))),
                     Ok(outgoing) => match self.sink.admit(&outgoing, record)? {
                         Admission::Admitted => {}
-                        Admission::Later => return Ok(Step::Waits),
+                        Admission::Later => {
+                            let now = self.source.now();
+                            if lane.later.is_long(now) {
+                                let position = lane.partition.at(record.offset());
+                                let why = format!("topic {} is waited for", outgoing.topic);
+                                self.counters.waits(&position, &why, Later::LONG);
+                            }
+                            return Ok(Step::Waits);
+                        }
                         Admission::Refused(why) => return Ok(Step::Unwritable(why)),
                     },
                 }
@@ -191,10 +204,13 @@ where
         if let Some(suspect) = lane.suspects.get_mut(&record.offset()) {
             suspect.alone = true;
         }
+        lane.later = Later::default();
         let open = work.open.get_or_insert_with(|| Open {
             sequence: lane.progress.begin(record.offset()),
             sent: 0,
+            admitted: true,
         });
+        open.admitted = true;
         for output in &outputs[open.sent..] {
             let outgoing = match place.resolve(output, record) {
                 Ok(outgoing) => outgoing,
@@ -214,6 +230,7 @@ where
                     return Ok(Step::Waits);
                 }
                 Sent::Waits(why) => {
+                    open.admitted = false;
                     let long = lane.rest.begin(self.source.now());
                     let position = lane.partition.at(record.offset());
                     self.counters.waits(&position, &why, long);

@@ -95,6 +95,7 @@ where
     ) -> Result<(), Failure> {
         let mut outcome = Ok(());
         loop {
+            let now = self.source.now();
             let mut waiting = false;
             for index in 0..self.lanes.len() {
                 let lane = &mut self.lanes[index];
@@ -102,7 +103,10 @@ where
                     continue;
                 }
                 let half_sent = lane.work.as_mut().is_some_and(Work::cut_to_open);
-                if half_sent && !lane.goes_back {
+                let rests = lane.rest.lasts(now);
+                if half_sent && rests {
+                    // Asked again when its rest is over.
+                } else if half_sent && !lane.goes_back {
                     // The others are finished all the same.
                     if let Err(failure) = self.send(index) {
                         self.lanes[index].work = None;

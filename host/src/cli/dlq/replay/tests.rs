@@ -73,6 +73,7 @@ fn summary(dry_run: bool, records_in: u64, skipped: &[(&str, u64)]) -> String {
         pipeline: "clean",
         topic: "dead",
         dry_run,
+        interrupted: false,
         totals: Totals {
             records_in,
             records_out: 3,
