@@ -13,7 +13,7 @@ use anyhow::{Context as _, anyhow};
 
 use self::topics::{Needed, check_dead_letters, check_inputs};
 use self::worker::{Shared, policy, rules, work};
-use crate::config::{Choice, Pipeline, Start};
+use crate::config::{Pipeline, Start};
 use crate::kafka::cluster::{Cluster, REACH};
 use crate::kafka::group::Membership;
 use crate::kafka::properties;
@@ -91,12 +91,9 @@ impl Prepared {
     /// Checks what only the plugin's file and the cluster can tell. To run, it
     /// also makes the topics that outputs go to, if that is asked for.
     pub fn new(mut pipeline: Pipeline, feed: Feed, purpose: Purpose) -> Result<Self, Fatal> {
-        if let Feed::Letters(replay) = &feed {
+        if matches!(feed, Feed::Letters(_)) {
             // One worker reads to the end; a second one might never get a partition.
             pipeline.workers = 1;
-            if pipeline.errors.topic().is_none() {
-                pipeline.errors.policy = Choice::DeadLetter(replay.topic.clone());
-            }
         }
         let cluster = Arc::new(Cluster::new(&properties::client(&pipeline))?);
         // Compiling takes its time, and so does connecting. A plugin that is

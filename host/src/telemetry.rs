@@ -139,7 +139,7 @@ pub fn topic_created(topic: &str, partitions: i32) {
 pub fn dead_letters_unchecked(topic: &str) {
     tracing::info!(
         topic,
-        "the dead-letter topic's settings are hidden from this user: if it is compacted, dead \
+        "the cluster does not tell the dead-letter topic's settings: if it is compacted, dead \
          letters disappear"
     );
 }
@@ -201,8 +201,9 @@ pub fn waiting(what: &str, why: &str) {
     tracing::warn!(why, "waiting: {what}");
 }
 
-pub fn consumer_trouble(code: &str, text: &str) {
-    tracing::warn!(code, "the consumer reports: {text}");
+pub fn consumer_trouble(code: &str, text: &str, left_out: u64) {
+    let left_out = (left_out > 0).then_some(left_out);
+    tracing::warn!(code, left_out, "the consumer reports: {text}");
 }
 
 pub fn close_failed(why: &str) {

@@ -67,7 +67,7 @@ pub fn run(arguments: &DemoArguments) -> Result<(), Failed> {
 
 fn show(arguments: &DemoArguments) -> Result<(), Failed> {
     let plugin = plugin(arguments.plugin.as_deref()).map_err(Failed::before)?;
-    let area = logging::quiet_about_records();
+    let area = logging::quiet_about_records(None);
     let stop = Arc::new(Stop::default());
     signals::listen(&stop).map_err(Failed::before)?;
     let cluster = EmbeddedCluster::start().map_err(Failed::before)?;
@@ -209,13 +209,12 @@ fn made_up(id: u64) -> (String, String) {
         1..=2 => "open",
         _ => "paid",
     };
-    if id.is_multiple_of(BROKEN) {
-        return (customer, format!(r#"{{"id":{id},"amount":"a lot"}}"#));
-    }
+    let amount = match id.is_multiple_of(BROKEN) {
+        true => r#""12,50""#.to_owned(),
+        false => format!("{}.{:02}", 1 + random % 300, random % 100),
+    };
     let order = format!(
-        r#"{{"id":{id},"customer":"{customer}","amount":{}.{:02},"currency":"{}","status":"{status}","note":"{}"}}"#,
-        1 + random % 300,
-        random % 100,
+        r#"{{"id":{id},"customer":"{customer}","amount":{amount},"currency":"{}","status":"{status}","note":"{}"}}"#,
         CURRENCIES[pick(3)],
         NOTES[pick(4)],
     );

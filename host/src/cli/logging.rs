@@ -25,9 +25,9 @@ pub fn quiet() -> MultiProgress {
 }
 
 /// The same for a command that shows rejected records itself.
-pub fn quiet_about_records() -> MultiProgress {
+pub fn quiet_about_records(format: Option<LogFormat>) -> MultiProgress {
     with_filter(
-        None,
+        format,
         "warn,rdkafka=off,millrace_host::telemetry::failures=off",
     )
 }

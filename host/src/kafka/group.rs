@@ -21,6 +21,7 @@ use crate::pipeline::ports::{Fatal, Interrupted, LaneId, OffsetStore, Source, So
 use crate::record::{NextOffset, Record as _, TopicPartition};
 use crate::stop::Stop;
 use crate::telemetry;
+use crate::throttle::Throttle;
 
 /// The longest that one question to the cluster waits before it is asked again.
 const ASK: Duration = Duration::from_secs(5);
@@ -86,6 +87,7 @@ pub fn join(
         ask: ask.clone(),
     };
     let source = GroupSource {
+        trouble: Throttle::new(1, TROUBLE_EVERY),
         lanes: Vec::new(),
         events,
         consumer,
@@ -167,7 +169,11 @@ impl Lane {
     }
 }
 
+/// How often a consumer's errors are logged: an outage has several a second.
+const TROUBLE_EVERY: Duration = Duration::from_secs(10);
+
 pub struct GroupSource {
+    trouble: Throttle,
     lanes: Vec<Lane>,
     events: Queue,
     consumer: Arc<Consumer>,
@@ -260,7 +266,9 @@ impl Source for GroupSource {
                     bail!("the consumer can't go on: {text} ({code:?})");
                 }
                 EventKind::Error { code, text, .. } => {
-                    telemetry::consumer_trouble(&code.to_string(), &text)
+                    if let Some(left_out) = self.trouble.pass(Instant::now()) {
+                        telemetry::consumer_trouble(&code.to_string(), &text, left_out);
+                    }
                 }
                 EventKind::Message => {
                     bail!("librdkafka handed out a record outside of its partition's queue");

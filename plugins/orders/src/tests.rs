@@ -130,11 +130,11 @@ fn what_is_no_json_fails_and_says_where() {
 fn what_is_no_order_fails_and_names_the_field() {
     assert_eq!(
         reason("42"),
-        "not an order: invalid type: integer `42`, expected struct Order at line 1 column 2",
+        "not an order: invalid type: integer `42`, expected struct Order",
     );
     assert_eq!(
         reason(r#"[1,"c00042",12.50,"EUR","paid",{}]"#),
-        "not an order: `total_cents` is already there at line 1 column 31",
+        "not an order: `total_cents` is already there",
     );
     assert_eq!(
         reason(r#"[1,"c00042",12.50,"EUR","paid"]"#),

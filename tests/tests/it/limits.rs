@@ -176,25 +176,30 @@ fn a_full_stack_names_the_function_that_filled_it() {
     assert_says(&error, &["used up its stack", "\n  at puppet::recurse\n"]);
 }
 
-#[test]
-fn a_stop_does_not_wait_for_a_plugin_that_hangs() {
-    let pipeline = Pipeline::new("hangs-at-the-stop", 1);
-    pipeline
-        .feed(["value a", "loop", "value b"].map(|command| Record::value(command).to_partition(0)));
-    let flags = [
-        "--batch-size",
-        "1",
-        "--set",
-        "plugin.time=100s",
-        "--set",
-        "plugin.call=100s",
-        "--set",
-        "shutdown.drain=4s",
-    ];
+/// A run whose second record hangs like this ends when it is told to.
+fn stops_while_it_hangs(stem: &str, hanging: &str) {
+    let pipeline = Pipeline::new(stem, 1);
+    let commands = ["value a", hanging, "value b"];
+    pipeline.feed(commands.map(|command| Record::value(command).to_partition(0)));
+    let settings = ["plugin.time=100s", "plugin.call=100s", "shutdown.drain=4s"];
+    let mut flags = vec!["--batch-size", "1"];
+    for setting in settings {
+        flags.extend(["--set", setting]);
+    }
     let host = pipeline.start(&guest("puppet"), &flags);
     pipeline.wait_for_outputs(1);
     // The call of the second record runs, or begins right after.
     stop(host);
     pipeline.wait_for_committed(&[(0, 1)]);
     assert_eq!(texts(&pipeline.outputs()), ["a"]);
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_plugin_that_computes_for_ever() {
+    stops_while_it_hangs("computes-at-the-stop", "loop");
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_plugin_that_sleeps_for_long() {
+    stops_while_it_hangs("sleeps-at-the-stop", "sleep 90000");
 }

@@ -155,6 +155,49 @@ fn letters_of_another_pipeline_and_other_records_are_left_alone() {
 }
 
 #[test]
+fn a_replay_under_the_wrong_name_takes_nothing_from_the_right_one() {
+    let replayed = Replayed::new("replay-name", 1);
+    replayed.run(&["fail it"]);
+    let wrong = replayed.answer(&plugin("passthrough"), &["--name", "another"]);
+    assert_says(&wrong, &["is left to replay", "left alone: 1 dead letter"]);
+    assert_eq!(
+        replayed.answer(&plugin("passthrough"), &[]),
+        "1 dead letter of pipeline puppet replayed: 1 output written, 0 failed again\n"
+    );
+}
+
+#[test]
+fn a_dry_run_waits_for_no_topic_that_a_run_would_make() {
+    let replayed = Replayed::new("replay-dry", 1);
+    replayed.run(&["fail it"]);
+    let missing = format!("{}-missing", replayed.pipeline.input);
+    let flags = ["--dry-run", "--create-topics", "--to", &missing];
+    let mut host = replayed.replay(&plugin("passthrough"), &flags);
+    assert_says(&error_of(&mut host, 2), &[&missing, "does not exist"]);
+}
+
+#[test]
+fn flags_that_a_replay_can_not_follow_are_refused() {
+    let replayed = Replayed::new("replay-flags", 1);
+    for (flags, why) in [
+        (["--start", "latest"], "--start: a replay begins at"),
+        (["--workers", "2"], "--workers: a replay has one worker"),
+    ] {
+        let mut host = replayed.replay(&plugin("passthrough"), &flags);
+        assert_says(&error_of(&mut host, 2), &[why]);
+    }
+}
+
+#[test]
+fn the_policy_drop_lets_hopeless_letters_go() {
+    let replayed = Replayed::new("replay-drop", 1);
+    replayed.run(&["fail it"]);
+    let dropped = replayed.answer(&guest("puppet"), &["--on-error", "drop"]);
+    assert_says(&dropped, &["0 outputs written, 0 failed again"]);
+    assert_eq!(replayed.letters().len(), 1);
+}
+
+#[test]
 fn to_writes_every_output_to_one_topic_and_never_where_it_would_come_back() {
     let replayed = Replayed::new("replay-to", 1);
     replayed.run(&["fail it"]);

@@ -15,7 +15,7 @@ use crate::cli::logging::{self, LogFormat};
 use crate::cli::pipeline::PipelineArguments;
 use crate::cli::status::StatusLine;
 use crate::cli::{Failed, json, signals};
-use crate::config::{ConfigError, Pipeline};
+use crate::config::{self, Choice, ConfigError, Pipeline};
 use crate::pipeline::ports::{Outcome, Tap};
 use crate::pipeline::replay::Skipped;
 use crate::record::{Origin, Output, Record, TopicPartition, Verdict};
@@ -34,7 +34,7 @@ pub struct ReplayArguments {
     /// Write every output there, whatever topic it names
     #[arg(long, value_name = "TOPIC")]
     to: Option<String>,
-    /// One JSON line a dead letter
+    /// With --dry-run: one JSON line a dead letter
     #[arg(long, requires = "dry_run")]
     json: bool,
     /// How log lines look [default: text on a terminal, else json]
@@ -44,11 +44,31 @@ pub struct ReplayArguments {
     pipeline: PipelineArguments,
 }
 
+/// Flags of `host run` that a replay can't follow.
+const MEANINGLESS: [(&str, &str); 2] = [
+    (
+        "input.start",
+        "a replay begins at the first dead letter that was not replayed",
+    ),
+    ("workers", "a replay has one worker"),
+];
+
 pub fn run(arguments: &ReplayArguments) -> Result<(), Failed> {
     let settings = arguments.pipeline.settings_of_the_same_name()?;
-    let pipeline = Pipeline::from_settings(&settings)?;
+    for (key, why) in MEANINGLESS {
+        if let Some(origin @ config::Origin::Flag(_)) = settings.origin(key) {
+            return Err(ConfigError(format!("{origin}: {why}")).into());
+        }
+    }
+    let mut pipeline = Pipeline::from_settings(&settings)?;
     check(arguments, &pipeline)?;
-    let area = logging::start(arguments.log_format);
+    if pipeline.errors.topic().is_none() && settings.origin("errors.policy").is_none() {
+        pipeline.errors.policy = Choice::DeadLetter(arguments.topic.clone());
+    }
+    let area = match arguments.dry_run {
+        true => logging::quiet_about_records(arguments.log_format),
+        false => logging::start(arguments.log_format),
+    };
     let stop = Arc::new(Stop::default());
     signals::listen(&stop).map_err(Failed::before)?;
     let skipped = Skipped::default();
