@@ -142,19 +142,19 @@ fn what_is_no_order_fails_and_names_the_field() {
     );
     assert_eq!(
         reason(ORDER.replace("\"amount\":12.50,", "")),
-        "not an order: missing field `amount` at line 1 column 74",
+        "not an order: missing field `amount`",
     );
     assert_eq!(
         reason(ORDER.replace("12.50", "\"12.50\"")),
-        "not an order: invalid type: string \"12.50\", expected f64 at line 1 column 44",
+        "not an order: invalid type: string \"12.50\", expected f64",
     );
     assert_eq!(
         reason(ORDER.replace("12.50", "null")),
-        "not an order: invalid type: null, expected f64 at line 1 column 41",
+        "not an order: invalid type: null, expected f64",
     );
     assert_eq!(
         reason(ORDER.replace("\"paid\"", "7")),
-        "not an order: invalid type: integer `7`, expected a string at line 1 column 70",
+        "not an order: invalid type: integer `7`, expected a string",
     );
 }
 
