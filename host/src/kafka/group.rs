@@ -1,5 +1,4 @@
-//! A member of a consumer group: the source of records, and the store of
-//! positions that the group is.
+//! A member of a consumer group: the source of records.
 
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
@@ -7,27 +6,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
-use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
+use super::positions::{ASK, Ask, GroupOffsets};
 use super::queue::{EventKind, Queue, assignment_lost, cached_end};
 use super::record::{Fetched, Message};
 use crate::config::Start;
 use crate::doorbell::Doorbell;
-use crate::pipeline::ports::{Fatal, Interrupted, LaneId, OffsetStore, Source, SourceEvent};
+use crate::pipeline::ports::{Fatal, LaneId, Source, SourceEvent};
 use crate::record::{NextOffset, Record as _, TopicPartition};
 use crate::stop::Stop;
 use crate::telemetry;
 use crate::throttle::Throttle;
-
-/// The longest that one question to the cluster waits before it is asked again.
-const ASK: Duration = Duration::from_secs(5);
-
-/// How long a question that failed at once waits before it is asked again.
-const ASK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What a member needs to know besides librdkafka's properties.
 #[derive(Debug, Clone)]
@@ -76,16 +69,8 @@ pub fn join(
     consumer
         .subscribe(&topics)
         .with_context(|| format!("the topics {} can't be subscribed to", topics.join(", ")))?;
-    let ask = Ask {
-        consumer: Arc::clone(&consumer),
-        stop,
-    };
-    let offsets = GroupOffsets {
-        answers: Queue::of_events(&consumer)
-            .context("librdkafka has no queue for a consumer's events")?,
-        consumer: Arc::clone(&consumer),
-        ask: ask.clone(),
-    };
+    let offsets = GroupOffsets::new(&consumer, &stop)?;
+    let ask = offsets.ask.clone();
     let source = GroupSource {
         trouble: Throttle::new(1, TROUBLE_EVERY),
         lanes: Vec::new(),
@@ -96,59 +81,6 @@ pub fn join(
         ask,
     };
     Ok((source, offsets))
-}
-
-/// The positions of a group, for somebody who is no member of it.
-pub fn positions(
-    config: &ClientConfig,
-    group: &str,
-    stop: &Arc<Stop>,
-) -> Result<GroupOffsets, Fatal> {
-    let mut config = config.clone();
-    config.set("group.id", group);
-    let consumer: Arc<Consumer> = Arc::new(
-        config
-            .create_with_context(Context::default())
-            .context("the consumer could not be made")?,
-    );
-    Ok(GroupOffsets {
-        answers: Queue::of_events(&consumer)
-            .context("librdkafka has no queue for a consumer's events")?,
-        consumer: Arc::clone(&consumer),
-        ask: Ask {
-            consumer,
-            stop: Arc::clone(stop),
-        },
-    })
-}
-
-/// Questions to the cluster that are asked until they are answered or the run is
-/// told to stop: an outage is waited out. A member that waits does not poll, and
-/// one that does not for `max.poll.interval.ms` (300 s) is out of its group, which
-/// it hears as soon as there is an answer.
-#[derive(Clone)]
-struct Ask {
-    consumer: Arc<Consumer>,
-    stop: Arc<Stop>,
-}
-
-impl Ask {
-    fn until_answered<T>(
-        &self,
-        what: &str,
-        question: impl Fn(&Consumer) -> Result<T, KafkaError>,
-    ) -> Result<T, Fatal> {
-        loop {
-            match question(&self.consumer) {
-                Ok(answer) => return Ok(answer),
-                Err(_) if self.stop.requested() => return Err(Interrupted.into()),
-                Err(error) => {
-                    telemetry::waiting(what, &error.to_string());
-                    self.stop.wait(ASK_AGAIN);
-                }
-            }
-        }
-    }
 }
 
 struct Lane {
@@ -465,72 +397,4 @@ impl Source for GroupSource {
             }
         }
     }
-}
-
-/// Positions in the consumer group.
-pub struct GroupOffsets {
-    /// The events' queue, where the source finds the answers to commits.
-    answers: Queue,
-    consumer: Arc<Consumer>,
-    ask: Ask,
-}
-
-impl OffsetStore for GroupOffsets {
-    fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<NextOffset>>, Fatal> {
-        if partitions.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut list = TopicPartitionList::with_capacity(partitions.len());
-        for partition in partitions {
-            list.add_partition(&partition.topic, partition.partition);
-        }
-        let answer =
-            self.ask
-                .until_answered("the group's positions are asked for", |consumer| {
-                    let answer = consumer.committed_offsets(list.clone(), ASK)?;
-                    for element in answer.elements() {
-                        element.error()?;
-                    }
-                    Ok(answer)
-                })?;
-        partitions
-            .iter()
-            .map(|partition| {
-                let element = answer
-                    .find_partition(&partition.topic, partition.partition)
-                    .with_context(|| format!("the group's answer leaves out {partition}"))?;
-                Ok(match element.offset() {
-                    Offset::Offset(next) => Some(NextOffset(next)),
-                    _ => None,
-                })
-            })
-            .collect()
-    }
-
-    fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), Fatal> {
-        self.answers
-            .request_commit(&list_of(positions)?)
-            .map_err(|why| anyhow!("a commit could not be sent: {why}"))
-    }
-
-    fn commit_now(
-        &mut self,
-        positions: &[(TopicPartition, NextOffset)],
-        deadline: Instant,
-    ) -> Result<(), Fatal> {
-        let timeout = deadline.saturating_duration_since(Instant::now());
-        Queue::commit(&self.consumer, &list_of(positions)?, timeout).map_err(Fatal::msg)
-    }
-}
-
-fn list_of(positions: &[(TopicPartition, NextOffset)]) -> Result<TopicPartitionList, Fatal> {
-    let mut list = TopicPartitionList::with_capacity(positions.len());
-    for (partition, position) in positions {
-        list.add_partition_offset(
-            &partition.topic,
-            partition.partition,
-            Offset::Offset(position.0),
-        )?;
-    }
-    Ok(list)
 }

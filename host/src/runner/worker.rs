@@ -6,6 +6,7 @@ use super::Feed;
 use crate::config::{Choice, Pipeline};
 use crate::doorbell::Doorbell;
 use crate::kafka::group::{self, Membership};
+use crate::kafka::positions::GroupOffsets;
 use crate::kafka::properties;
 use crate::kafka::rules::Rules;
 use crate::kafka::sink::ProducerSink;
@@ -104,7 +105,7 @@ pub fn work(
         false => shared.drive((source, sink, offsets, transform), tap),
         true => {
             let consumer = properties::consumer(pipeline, number, partitions);
-            let replayed = group::positions(&consumer, &shared.replay_group, &shared.stop)?;
+            let replayed = GroupOffsets::of(&consumer, &shared.replay_group, &shared.stop)?;
             let ports = (source, Nowhere::new(sink), ReadOnly(replayed), transform);
             shared.drive(ports, tap)
         }
