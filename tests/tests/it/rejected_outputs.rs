@@ -1,7 +1,7 @@
 //! Outputs that can never be written, with a dead-letter topic: their record is
 //! one dead letter of the stage `produce`, and nothing of it goes out.
 
-use millrace_tests::{Host, Record, guest, shared_broker};
+use millrace_tests::{Host, Record, eventually_ok, guest, shared_broker};
 
 use crate::pipeline::{Pipeline, SOON, assert_says, origin, stop, texts, told};
 
@@ -248,4 +248,25 @@ fn an_output_that_only_the_broker_refuses_is_a_dead_letter() {
         }
     }
     assert!(firsts.into_iter().eq((0..500).filter(|n| n % 100 != 50)));
+}
+
+#[test]
+fn a_topic_that_is_made_later_is_found() {
+    let pipeline = Pipeline::with_dead_letters("made-later", 1);
+    let later = format!("{}-later", pipeline.output);
+    let to_later = || [command(format!("topic {later}")).to_partition(0)];
+    let host = pipeline.start_with_dead_letters(&guest("puppet"), &[]);
+    pipeline.feed(to_later());
+    pipeline.wait_for_committed(&[(0, 1)]);
+    assert_eq!(pipeline.letters().len(), 1);
+    pipeline.client.create_topic(&later, 1);
+    // What was missing is looked up again after a while, before a record of it.
+    eventually_ok(SOON, "an output in the new topic", || {
+        pipeline.feed(to_later());
+        match pipeline.client.read_all(&later).len() {
+            0 => Err("none"),
+            _ => Ok(()),
+        }
+    });
+    stop(host);
 }
