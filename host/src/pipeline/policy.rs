@@ -55,10 +55,6 @@ impl Errors {
         }
     }
 
-    pub fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
     /// The dead-letter topic, where there is one.
     pub fn topic(&self) -> Option<&str> {
         match &self.policy {

@@ -22,6 +22,7 @@ use crate::pipeline::ports::{
     Ack, Failure, Fatal, Fault, Interrupted, LaneId, OffsetStore, Sink, Source, SourceEvent, Tap,
     Transform,
 };
+use crate::pipeline::progress::Progress;
 use crate::record::{NextOffset, Record, TopicPartition, Verdict};
 use crate::telemetry::{self, Counters};
 
@@ -205,7 +206,7 @@ where
             self.next_commit = self.source.now() + self.settings.commit_interval;
             self.count_lag();
             self.say_if_idle();
-            let positions = take_committable(self.lanes.iter_mut());
+            let positions = take_positions(self.lanes.iter_mut(), Progress::committable);
             if !positions.is_empty() {
                 self.offsets.commit(&positions)?;
             }
@@ -382,13 +383,14 @@ fn in_flight<B>(lanes: &[Lane<B>]) -> usize {
     lanes.iter().map(|lane| lane.progress.outstanding()).sum()
 }
 
-/// The positions that are due, noted as told to the store.
-fn take_committable<'a, B: 'a>(
+/// Of each lane the position that `which` picks, noted as told to the store.
+fn take_positions<'a, B: 'a>(
     lanes: impl Iterator<Item = &'a mut Lane<B>>,
+    which: fn(&Progress) -> Option<NextOffset>,
 ) -> Vec<(TopicPartition, NextOffset)> {
     lanes
         .filter_map(|lane| {
-            let position = lane.progress.committable()?;
+            let position = which(&lane.progress)?;
             lane.progress.committed(position);
             Some((lane.partition.clone(), position))
         })

@@ -2,10 +2,11 @@
 
 use anyhow::Context as _;
 
-use super::ending::{COMMIT_AGAIN, FOR_THE_COMMIT, take_unstored};
-use super::{Worker, in_flight};
+use super::ending::{COMMIT_AGAIN, FOR_THE_COMMIT};
+use super::{Worker, in_flight, take_positions};
 use crate::pipeline::lane::Lane;
 use crate::pipeline::ports::{Failure, LaneId, OffsetStore, Sink, Source, Ticket, Transform};
+use crate::pipeline::progress::Progress;
 use crate::record::TopicPartition;
 use crate::telemetry;
 
@@ -77,7 +78,7 @@ where
         })?;
         let mut lanes = self.take_lanes(partitions);
         telemetry::revoked(partitions, in_flight(&lanes));
-        let positions = take_unstored(lanes.iter_mut());
+        let positions = take_positions(lanes.iter_mut(), Progress::unstored);
         // The coordinator may refuse for a moment while the group changes.
         let enough = deadline.min(self.source.now() + FOR_THE_COMMIT);
         while !positions.is_empty()

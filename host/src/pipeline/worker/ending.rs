@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Worker, in_flight};
+use super::{Worker, in_flight, take_positions};
 use crate::pipeline::lane::{Lane, Work};
 use crate::pipeline::ports::{Failure, OffsetStore, Sink, Source, SourceEvent, Transform};
-use crate::record::{NextOffset, TopicPartition};
+use crate::pipeline::progress::Progress;
 use crate::telemetry;
 
 /// The end of a drain's time that is kept for its commit: a coordinator that
@@ -62,7 +62,8 @@ where
                     event => self.on_event(event)?,
                 }
             }
-            let positions = take_unstored(self.lanes.iter_mut());
+            // An asynchronous commit may have failed unseen.
+            let positions = take_positions(self.lanes.iter_mut(), Progress::unstored);
             if positions.is_empty() {
                 return Ok(());
             }
@@ -127,18 +128,4 @@ where
             }
         }
     }
-}
-
-/// The positions that the store is not known to have, noted as told to it. An
-/// asynchronous commit may have failed unseen.
-pub(super) fn take_unstored<'a, B: 'a>(
-    lanes: impl Iterator<Item = &'a mut Lane<B>>,
-) -> Vec<(TopicPartition, NextOffset)> {
-    lanes
-        .filter_map(|lane| {
-            let position = lane.progress.unstored()?;
-            lane.progress.committed(position);
-            Some((lane.partition.clone(), position))
-        })
-        .collect()
 }

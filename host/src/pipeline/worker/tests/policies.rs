@@ -439,3 +439,27 @@ fn the_tap_sees_what_was_rejected() {
     steps(&mut worker, 1);
     assert_eq!(sees.try_iter().collect::<Vec<_>>(), ["no order"]);
 }
+
+#[test]
+fn the_breaker_counts_a_record_once_however_often_its_dead_letter_is_refused() {
+    let world = corked(1, 1);
+    world.says(0, 0, Verdict::Fail("no order".to_owned()));
+    let mut settings = settings(PATIENCE);
+    settings.policy = dead_letters();
+    settings.breaker = Some(Breaker { failed: 3, of: 3 });
+    let mut worker = worker_with(&world, settings);
+    let mut refused = 0;
+    for _ in 0..20 {
+        steps(&mut worker, 3);
+        let mut state = world.state();
+        state.passed += Duration::from_secs(10);
+        if !state.unacknowledged.is_empty() {
+            refused += 1;
+            state.refuse(0, 0, Refusal::Surroundings("not authorised".to_owned()));
+        }
+    }
+    assert!(refused > 3, "{refused}");
+    world.state().corked = false;
+    steps(&mut worker, 6);
+    assert_eq!(world.stored(0), Some(1));
+}
