@@ -5,12 +5,14 @@
 mod connection;
 mod defaults;
 mod errors;
+mod input;
 mod pipeline;
 mod settings;
 
 pub use connection::Connection;
 pub use errors::{Choice, Errors};
-pub use pipeline::{Capability, Input, Output, Pipeline, Plugin, Properties, Start};
+pub use input::{Input, OnGap, Share, Start, Starts, Until};
+pub use pipeline::{Capability, Guarantee, Output, Pipeline, Plugin, Properties};
 pub use settings::{Origin, Settings};
 
 /// What a wrong configuration is told: exit status 2.

@@ -6,6 +6,7 @@ pub mod cluster;
 mod context;
 pub mod embedded;
 pub mod group;
+mod lanes;
 mod output_topic;
 pub mod positions;
 pub mod properties;

@@ -232,7 +232,7 @@ impl Prepared {
             Feed::Inputs => Membership {
                 group: input.group.clone(),
                 topics,
-                start: input.start,
+                starts: input.starts.clone(),
                 partitions: self.inputs.clone(),
                 until: None,
             },
@@ -249,7 +249,7 @@ impl Prepared {
                         false => group,
                     },
                     topics,
-                    start: Start::Earliest,
+                    starts: Start::Earliest.into(),
                     partitions: self.inputs.clone(),
                     until: Some(until),
                 }

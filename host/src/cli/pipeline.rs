@@ -38,10 +38,20 @@ pub struct PipelineArguments {
     /// The consumer group [default: millrace-NAME]
     #[arg(long)]
     group: Option<String>,
-    /// Where to begin a partition without a stored position: earliest, latest, stored
-    /// [default: earliest]
+    /// Static membership: a name that this process keeps over restarts
+    #[arg(long, value_name = "ID")]
+    instance_id: Option<String>,
+    /// Where to begin a partition without a stored position: earliest, latest, stored, offset:N,
+    /// timestamp:T (RFC 3339, or milliseconds) [default: earliest]
     #[arg(long)]
     start: Option<String>,
+    /// Where to end, exclusive: end (the partitions' ends at the start), offset:N, timestamp:T
+    /// [default: forever]
+    #[arg(long)]
+    until: Option<String>,
+    /// Keep positions in a local store instead of the group
+    #[arg(long, value_name = "DIR")]
+    recovery: Option<PathBuf>,
     /// The default output topic
     #[arg(long, value_name = "TOPIC")]
     output: Option<String>,
@@ -58,7 +68,10 @@ pub struct PipelineArguments {
     /// The longest that a record waits for others on its way out [default: 5ms]
     #[arg(long, value_name = "DURATION")]
     linger: Option<String>,
-    /// How often positions are committed [default: 1s]
+    /// at-least-once, or exactly-once [default: at-least-once]
+    #[arg(long)]
+    guarantee: Option<String>,
+    /// How often positions are committed [default: 1s; exactly-once: 100ms]
     #[arg(long, value_name = "DURATION")]
     commit_interval: Option<String>,
     /// What to do with a record that fails: stop, dead-letter or drop [default: dead-letter where
@@ -102,6 +115,10 @@ impl PipelineArguments {
             .plugin
             .as_ref()
             .map(|path| path.to_string_lossy().into_owned());
+        let recovery = self
+            .recovery
+            .as_ref()
+            .map(|path| path.to_string_lossy().into_owned());
         let create = self.create_topics.then(|| "true".to_owned());
         for (flag, key, value) in [
             ("--name", "name", self.name.clone()),
@@ -115,7 +132,15 @@ impl PipelineArguments {
             ("--brokers", "kafka.brokers", self.brokers.clone()),
             ("--input", "input.topics", list(&self.input)),
             ("--group", "input.group", self.group.clone()),
+            (
+                "--instance-id",
+                "input.instance_id",
+                self.instance_id.clone(),
+            ),
             ("--start", "input.start", self.start.clone()),
+            ("--until", "input.until", self.until.clone()),
+            ("--recovery", "recovery.dir", recovery),
+            ("--guarantee", "delivery.guarantee", self.guarantee.clone()),
             ("--output", "output.topic", self.output.clone()),
             ("--create-topics", "output.create", create),
             ("--workers", "workers", number(self.workers)),

@@ -20,6 +20,9 @@ use crate::telemetry::Counters;
 pub struct RunArguments {
     #[command(flatten)]
     pipeline: PipelineArguments,
+    /// Move the stored positions to where --start says, before anything is read
+    #[arg(long)]
+    reset: bool,
     /// Print records as they pass, as JSON lines on stdout
     #[arg(long)]
     inspect: bool,

@@ -21,6 +21,14 @@ pub const LINGER: Duration = Duration::from_millis(5);
 /// How much is read again after a crash, at most: one second's records.
 pub const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long a transaction is open: what a reader of committed records waits for
+/// them at the most, and what is done again after an abort. Kafka Streams' own.
+pub const TRANSACTION: Duration = Duration::from_millis(100);
+
+/// How long nothing may move before it is said: longer than any call of a plugin
+/// may take, and than a coordinator takes to move.
+pub const STALL: Duration = Duration::from_secs(60);
+
 /// Shorter than librdkafka's `session.timeout.ms` (45 s) and than the 30 s that
 /// Kubernetes gives a process to end.
 pub const DRAIN: Duration = Duration::from_secs(20);

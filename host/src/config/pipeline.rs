@@ -1,7 +1,6 @@
 //! The checked form of the settings: what the rest of the host reads.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::errors::Errors;
+use super::input::Input;
 use super::{ConfigError, Settings, connection, defaults};
 use crate::kafka::properties;
 use crate::names::illegal_name;
@@ -25,6 +25,9 @@ pub struct Pipeline {
     pub input: Input,
     pub output: Output,
     pub errors: Errors,
+    pub guarantee: Guarantee,
+    /// Where positions are kept; `None`: in the consumer group.
+    pub recovery: Option<PathBuf>,
     pub commit_interval: Duration,
     pub max_records: usize,
     /// Of keys and values.
@@ -32,6 +35,31 @@ pub struct Pipeline {
     pub linger: Duration,
     pub workers: usize,
     pub drain: Duration,
+    /// How long records may wait while nothing moves before it is said.
+    pub stall_timeout: Duration,
+}
+
+/// How often each record counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarantee {
+    /// Whatever happens, no record is lost; after a crash some come twice.
+    AtLeastOnce,
+    /// Outputs, dead letters and positions are one Kafka transaction.
+    ExactlyOnce,
+}
+
+impl FromStr for Guarantee {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "at-least-once" => Ok(Self::AtLeastOnce),
+            "exactly-once" => Ok(Self::ExactlyOnce),
+            _ => Err(format!(
+                "{text:?} is no guarantee: there are at-least-once and exactly-once"
+            )),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -81,48 +109,6 @@ pub struct Properties {
 }
 
 #[derive(Debug, Clone)]
-pub struct Input {
-    pub topics: Vec<String>,
-    pub group: String,
-    pub start: Start,
-    pub discover: Duration,
-}
-
-/// Where a partition begins that has no stored position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    Earliest,
-    Latest,
-    /// Nowhere: it is an error.
-    Stored,
-}
-
-impl FromStr for Start {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "earliest" => Ok(Self::Earliest),
-            "latest" => Ok(Self::Latest),
-            "stored" => Ok(Self::Stored),
-            _ => Err(format!(
-                "{text:?} is no start: there are earliest, latest and stored"
-            )),
-        }
-    }
-}
-
-impl fmt::Display for Start {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Earliest => "earliest",
-            Self::Latest => "latest",
-            Self::Stored => "stored",
-        })
-    }
-}
-
-#[derive(Debug, Clone)]
 pub struct Output {
     /// The default topic.
     pub topic: Option<String>,
@@ -145,7 +131,7 @@ impl Pipeline {
                 .unwrap_or_default(),
         };
         check_name(settings, &name)?;
-        let input = input(settings, &name)?;
+        let input = Input::from_settings(settings, &name)?;
         let output = Output {
             topic: settings.text("output.topic")?,
             create: settings.boolean("output.create")?.unwrap_or(false),
@@ -160,6 +146,9 @@ impl Pipeline {
                 settings.place("output.create")
             )));
         }
+        let guarantee = parsed(settings, "delivery.guarantee")?.unwrap_or(Guarantee::AtLeastOnce);
+        let recovery = settings.path("recovery.dir")?;
+        check_recovery(settings, guarantee, recovery.is_some())?;
         let pipeline = Self {
             name,
             plugin,
@@ -168,8 +157,14 @@ impl Pipeline {
             input,
             output,
             errors,
-            commit_interval: positive(settings, "delivery.commit_interval")?
-                .unwrap_or(defaults::COMMIT_INTERVAL),
+            guarantee,
+            recovery,
+            commit_interval: positive(settings, "delivery.commit_interval")?.unwrap_or(
+                match guarantee {
+                    Guarantee::AtLeastOnce => defaults::COMMIT_INTERVAL,
+                    Guarantee::ExactlyOnce => defaults::TRANSACTION,
+                },
+            ),
             max_records: count(
                 settings,
                 "batch.max_records",
@@ -182,6 +177,7 @@ impl Pipeline {
                 .unwrap_or(defaults::LINGER),
             workers: count(settings, "workers", 1, 1024)?,
             drain: positive(settings, "shutdown.drain")?.unwrap_or(defaults::DRAIN),
+            stall_timeout: positive(settings, "stall_timeout")?.unwrap_or(defaults::STALL),
         };
         properties::check(&pipeline, settings)?;
         Ok(pipeline)
@@ -223,45 +219,6 @@ fn plugin(settings: &Settings) -> Result<Plugin, ConfigError> {
     })
 }
 
-fn input(settings: &Settings, name: &str) -> Result<Input, ConfigError> {
-    let mut topics: Vec<String> = Vec::new();
-    for topic in settings.texts("input.topics")?.unwrap_or_default() {
-        if let Some(why) = illegal_name(&topic) {
-            let place = settings.place("input.topics");
-            return Err(ConfigError(format!("{place}: {why}")));
-        }
-        if !topics.contains(&topic) {
-            topics.push(topic);
-        }
-    }
-    if topics.is_empty() {
-        return Err(ConfigError::new(
-            "no input topic is given: --input TOPIC, or [input] topics in the file",
-        ));
-    }
-    let start = match settings.text("input.start")? {
-        None => Start::Earliest,
-        Some(text) => text
-            .parse()
-            .map_err(|why| ConfigError(format!("{}: {why}", settings.place("input.start"))))?,
-    };
-    let group = settings
-        .text("input.group")?
-        .unwrap_or_else(|| format!("millrace-{name}"));
-    if group.is_empty() {
-        return Err(ConfigError(format!(
-            "{}: a group's name can't be empty",
-            settings.place("input.group")
-        )));
-    }
-    Ok(Input {
-        topics,
-        group,
-        start,
-        discover: positive(settings, "input.discover")?.unwrap_or(defaults::DISCOVER),
-    })
-}
-
 fn check_name(settings: &Settings, name: &str) -> Result<(), ConfigError> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     if name.is_empty() || !name.chars().all(legal) {
@@ -270,6 +227,39 @@ fn check_name(settings: &Settings, name: &str) -> Result<(), ConfigError> {
              (--name gives one; without it the plugin file's stem is taken)",
             settings.place("name")
         )));
+    }
+    Ok(())
+}
+
+/// A store of its own can't be part of a transaction, and only with one are
+/// partitions given out by hand.
+fn check_recovery(
+    settings: &Settings,
+    guarantee: Guarantee,
+    has_store: bool,
+) -> Result<(), ConfigError> {
+    if has_store && guarantee == Guarantee::ExactlyOnce {
+        return Err(ConfigError(format!(
+            "{} and {}: positions in a local store can't be part of a Kafka transaction, so that a \
+             crash between the two would lose or double records. Leave one of them out: the \
+             consumer group keeps positions with the outputs",
+            settings.place("delivery.guarantee"),
+            settings.place("recovery.dir"),
+        )));
+    }
+    let (key, why) = match has_store {
+        false => (
+            "input.partitions",
+            "the consumer group gives out partitions by itself: only with a recovery store \
+             (--recovery DIR) are they named",
+        ),
+        true => (
+            "input.instance_id",
+            "with a recovery store no consumer group is joined",
+        ),
+    };
+    if settings.origin(key).is_some() {
+        return Err(ConfigError(format!("{}: {why}", settings.place(key))));
     }
     Ok(())
 }
@@ -308,7 +298,7 @@ fn allowed_topics(settings: &Settings) -> Result<Option<GlobSet>, ConfigError> {
 /// The longest time that makes sense anywhere here.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-fn positive(settings: &Settings, key: &str) -> Result<Option<Duration>, ConfigError> {
+pub(super) fn positive(settings: &Settings, key: &str) -> Result<Option<Duration>, ConfigError> {
     match settings.duration(key)? {
         Some(Duration::ZERO) => Err(ConfigError(format!(
             "{}: it must be longer than nothing",
@@ -320,6 +310,18 @@ fn positive(settings: &Settings, key: &str) -> Result<Option<Duration>, ConfigEr
         ))),
         duration => Ok(duration),
     }
+}
+
+/// A text that stands for one of several things.
+pub(super) fn parsed<T: FromStr<Err = String>>(
+    settings: &Settings,
+    key: &str,
+) -> Result<Option<T>, ConfigError> {
+    let wrong = |why| ConfigError(format!("{}: {why}", settings.place(key)));
+    settings
+        .text(key)?
+        .map(|text| text.parse().map_err(wrong))
+        .transpose()
 }
 
 fn count(settings: &Settings, key: &str, default: u64, most: u64) -> Result<usize, ConfigError> {

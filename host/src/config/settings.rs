@@ -26,10 +26,15 @@ const KEYS: &[&str] = &[
     "input.topics",
     "input.group",
     "input.start",
+    "input.on_gap",
+    "input.until",
     "input.discover",
+    "input.partitions",
+    "input.instance_id",
     "output.topic",
     "output.create",
     "output.allow",
+    "delivery.guarantee",
     "delivery.commit_interval",
     "errors.policy",
     "errors.dead_letter",
@@ -37,11 +42,23 @@ const KEYS: &[&str] = &[
     "batch.max_records",
     "batch.max_bytes",
     "batch.linger",
+    "recovery.dir",
     "shutdown.drain",
+    "stall_timeout",
 ];
 
-/// Sections whose keys are librdkafka's.
-pub const PROPERTIES: &[&str] = &["kafka.properties.", "kafka.consumer.", "kafka.producer."];
+/// Sections whose keys are others' names: librdkafka's properties, topics and
+/// their partitions. Such a name may have dots of its own.
+const NAMED: &[&str] = &[
+    "kafka.properties.",
+    "kafka.consumer.",
+    "kafka.producer.",
+    START_OF,
+];
+
+/// Where the partitions begin, each by its name; `input.start` itself says it of
+/// all of them.
+pub const START_OF: &str = "input.start.";
 
 /// Where a setting comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -177,6 +194,11 @@ impl Settings {
 
     /// What a flag or the environment says. Text is read as the key wants it.
     pub fn put(&mut self, key: &str, value: impl Into<Value>, origin: Origin) {
+        // What is said of all partitions is said of each.
+        if format!("{key}.") == START_OF {
+            self.settings
+                .retain(|known, _| !known.starts_with(START_OF));
+        }
         self.settings.insert(
             key.to_owned(),
             Setting {
@@ -279,8 +301,8 @@ impl Settings {
         )
     }
 
-    /// The librdkafka properties below a section, by name.
-    pub fn properties(&self, section: &str) -> Result<BTreeMap<String, String>, ConfigError> {
+    /// The settings below a section of [`NAMED`], by name.
+    pub fn named(&self, section: &str) -> Result<BTreeMap<String, String>, ConfigError> {
         self.settings
             .range(section.to_owned()..)
             .take_while(|(key, _)| key.starts_with(section))
@@ -293,7 +315,7 @@ impl Settings {
                     Value::Boolean(truth) => truth.value().to_string(),
                     _ => {
                         return Err(ConfigError(format!(
-                            "{}: a librdkafka property is a text, a number, true or false",
+                            "{}: it must be a text, a number, true or false",
                             self.place(key)
                         )));
                     }
@@ -346,7 +368,7 @@ impl File<'_> {
 
 fn check_key(key: &str, origin: &Origin) -> Result<(), ConfigError> {
     let property = |section: &&&str| key.len() > section.len() && key.starts_with(**section);
-    if KEYS.contains(&key) || PROPERTIES.iter().any(|section| property(&section)) {
+    if KEYS.contains(&key) || NAMED.iter().any(|section| property(&section)) {
         return Ok(());
     }
     if is_section(&format!("{key}.")) {
@@ -360,7 +382,7 @@ fn check_key(key: &str, origin: &Origin) -> Result<(), ConfigError> {
 /// `section` ends with its dot.
 fn check_section(section: &str, origin: &Origin) -> Result<(), ConfigError> {
     // A property's name has dots of its own, so sections seem to go on there.
-    let property = PROPERTIES.iter().any(|known| section.starts_with(known));
+    let property = NAMED.iter().any(|known| section.starts_with(known));
     if property || is_section(section) {
         return Ok(());
     }
@@ -372,7 +394,7 @@ fn check_section(section: &str, origin: &Origin) -> Result<(), ConfigError> {
     }
     let sections = KEYS
         .iter()
-        .chain(PROPERTIES)
+        .chain(NAMED)
         .filter_map(|key| key.split_once('.'));
     Err(unknown(
         "section",
@@ -384,7 +406,7 @@ fn check_section(section: &str, origin: &Origin) -> Result<(), ConfigError> {
 
 fn is_section(section: &str) -> bool {
     KEYS.iter()
-        .chain(PROPERTIES)
+        .chain(NAMED)
         .any(|known| known.starts_with(section))
 }
 

@@ -4,20 +4,20 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
-use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
+use super::lanes::Lanes;
 use super::positions::{ASK, Ask, GroupOffsets};
-use super::queue::{EventKind, Queue, assignment_lost, cached_end};
+use super::queue::{EventKind, Queue, assignment_lost};
 use super::record::{Fetched, Message};
-use crate::config::Start;
+use crate::config::{Start, Starts};
 use crate::doorbell::Doorbell;
 use crate::pipeline::ports::{Fatal, LaneId, Source, SourceEvent};
-use crate::record::{NextOffset, Record as _, TopicPartition};
+use crate::record::{NextOffset, TopicPartition};
 use crate::stop::Stop;
 use crate::telemetry;
 use crate::throttle::Throttle;
@@ -27,7 +27,7 @@ use crate::throttle::Throttle;
 pub struct Membership {
     pub group: String,
     pub topics: Vec<String>,
-    pub start: Start,
+    pub starts: Starts,
     /// How many partitions each topic had when the run began: one that appears
     /// later is read from its beginning, whatever `start` says.
     pub partitions: Vec<(String, i32)>,
@@ -73,7 +73,11 @@ pub fn join(
     let ask = offsets.ask.clone();
     let source = GroupSource {
         trouble: Throttle::new(1, TROUBLE_EVERY),
-        lanes: Vec::new(),
+        lanes: Lanes::new(
+            &consumer,
+            bell.clone(),
+            format!("group {}", membership.group),
+        ),
         events,
         consumer,
         membership,
@@ -83,30 +87,12 @@ pub fn join(
     Ok((source, offsets))
 }
 
-struct Lane {
-    id: LaneId,
-    partition: TopicPartition,
-    queue: Queue,
-    /// An error and what came behind it, found while fetching.
-    behind: Option<Fetched>,
-    /// Where the reading ends, exclusive.
-    end: Option<i64>,
-    /// What was not handed out yet.
-    next: i64,
-}
-
-impl Lane {
-    fn is_finished(&self) -> bool {
-        self.end.is_some_and(|end| self.next >= end)
-    }
-}
-
 /// How often a consumer's errors are logged: an outage has several a second.
 const TROUBLE_EVERY: Duration = Duration::from_secs(10);
 
 pub struct GroupSource {
     trouble: Throttle,
-    lanes: Vec<Lane>,
+    lanes: Lanes,
     events: Queue,
     consumer: Arc<Consumer>,
     membership: Membership,
@@ -117,55 +103,6 @@ pub struct GroupSource {
 impl GroupSource {
     fn eager(&self) -> bool {
         matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Eager)
-    }
-
-    /// What an error in a record's place means.
-    fn on_error(
-        &self,
-        partition: &TopicPartition,
-        offset: i64,
-        code: RDKafkaErrorCode,
-        text: &str,
-    ) -> Result<(), Fatal> {
-        match code {
-            RDKafkaErrorCode::AutoOffsetReset => {
-                let held =
-                    match self
-                        .consumer
-                        .fetch_watermarks(&partition.topic, partition.partition, ASK)
-                    {
-                        Ok((low, high)) => format!("the broker holds {low} to {high}"),
-                        Err(error) => format!("what the broker holds could not be asked: {error}"),
-                    };
-                Err(anyhow!(
-                    "the position of group {} in topic {}, partition {} is gone: offset {offset} was \
-                     asked for, and {held} ({text}). \
-                     Nothing was skipped: move the group's offset to where it shall go on \
-                     (kafka-consumer-groups --reset-offsets), or use another --group",
-                    self.membership.group,
-                    partition.topic,
-                    partition.partition,
-                ))
-            }
-            // Of the records.
-            RDKafkaErrorCode::BadMessage
-            | RDKafkaErrorCode::BadCompression
-            | RDKafkaErrorCode::InvalidMessage
-            | RDKafkaErrorCode::InvalidMessageSize
-            | RDKafkaErrorCode::MessageSizeTooLarge
-            | RDKafkaErrorCode::NotImplemented
-            | RDKafkaErrorCode::UnsupportedCompressionType
-            | RDKafkaErrorCode::InvalidRecord => Err(anyhow!(
-                "topic {}, partition {}, offset {offset} can't be read: {text} ({code:?})",
-                partition.topic,
-                partition.partition,
-            )),
-            // Of the surroundings: librdkafka asks again by itself.
-            _ => {
-                telemetry::waiting(&format!("reading {partition}"), text);
-                Ok(())
-            }
-        }
     }
 }
 
@@ -224,7 +161,7 @@ impl Source for GroupSource {
             .find(|(topic, _)| **topic == *partition.topic)
             .map_or(i32::MAX, |(_, count)| *count);
         let start = if partition.partition < known {
-            self.membership.start
+            self.membership.starts.of(partition)
         } else {
             Start::Earliest
         };
@@ -247,17 +184,8 @@ impl Source for GroupSource {
     fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal> {
         let mut list = TopicPartitionList::with_capacity(lanes.len());
         for (id, partition, position) in lanes {
-            let mut queue = Queue::of_partition(&self.consumer, partition)
-                .with_context(|| format!("librdkafka has no queue for {partition}"))?;
-            queue.ring(&self.bell);
-            self.lanes.push(Lane {
-                id: *id,
-                partition: partition.clone(),
-                queue,
-                behind: None,
-                end: self.membership.end_of(partition),
-                next: position.0,
-            });
+            let end = self.membership.end_of(partition);
+            self.lanes.open(*id, partition, *position, end)?;
             list.add_partition_offset(
                 &partition.topic,
                 partition.partition,
@@ -272,86 +200,24 @@ impl Source for GroupSource {
         .context("the assignment was not taken")
     }
 
-    fn fetch(&mut self, id: LaneId, max: usize) -> Result<Option<Fetched>, Fatal> {
-        loop {
-            let Some(lane) = self.lanes.iter_mut().find(|lane| lane.id == id) else {
-                return Ok(None);
-            };
-            if lane.is_finished() {
-                return Ok(None);
-            }
-            let Some(mut fetched) = lane.behind.take().or_else(|| lane.queue.messages(max)) else {
-                return Ok(None);
-            };
-            if let Some(end) = lane.end {
-                let messages = fetched.as_ref().iter();
-                let within = messages.take_while(|m| m.error().is_some() || m.offset() < end);
-                let count = within.count();
-                if count < fetched.as_ref().len() {
-                    drop(fetched.split_off(count));
-                    lane.next = end;
-                }
-                if count == 0 {
-                    return Ok(None);
-                }
-            }
-            let messages = fetched.as_ref();
-            let Some(at) = messages.iter().position(|m| m.error().is_some()) else {
-                lane.next = lane.next.max(messages[messages.len() - 1].offset() + 1);
-                return Ok(Some(fetched));
-            };
-            if at > 0 {
-                lane.next = lane.next.max(messages[at - 1].offset() + 1);
-                lane.behind = Some(fetched.split_off(at));
-                return Ok(Some(fetched));
-            }
-            // The error comes first: judged now, and what is behind it next.
-            let offset = messages[0].offset();
-            let error = messages[0].error();
-            let behind = fetched.split_off(1);
-            lane.behind = (!behind.as_ref().is_empty()).then_some(behind);
-            if let Some((RDKafkaErrorCode::PartitionEOF, _)) = error {
-                // What seemed to be missing before the end were no records.
-                lane.next = lane.next.max(offset);
-                continue;
-            }
-            if let Some((code, text)) = error {
-                let partition = lane.partition.clone();
-                self.on_error(&partition, offset, code, &text)?;
-            }
-        }
+    fn fetch(&mut self, lane: LaneId, max: usize) -> Result<Option<Fetched>, Fatal> {
+        self.lanes.fetch(lane, max)
     }
 
-    fn rewind(&mut self, id: LaneId, position: NextOffset) -> Result<(), Fatal> {
-        let Some(lane) = self.lanes.iter_mut().find(|lane| lane.id == id) else {
-            return Ok(());
-        };
-        lane.behind = None;
-        lane.next = position.0;
-        // What was prefetched is of an older version for librdkafka, which does
-        // not hand it out any more. No time-out: nothing waits for the answer.
-        self.consumer
-            .seek(
-                &lane.partition.topic,
-                lane.partition.partition,
-                Offset::Offset(position.0),
-                Duration::ZERO,
-            )
-            .with_context(|| format!("{} can't be read again", lane.partition))
+    fn rewind(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal> {
+        self.lanes.rewind(lane, position)
     }
 
-    fn end(&self, id: LaneId) -> Option<i64> {
-        let lane = self.lanes.iter().find(|lane| lane.id == id)?;
-        cached_end(&self.consumer, &lane.partition)
+    fn end(&self, lane: LaneId) -> Option<i64> {
+        self.lanes.end(lane)
     }
 
     fn is_finished(&self) -> bool {
-        !self.lanes.is_empty() && self.lanes.iter().all(Lane::is_finished)
+        self.lanes.are_finished()
     }
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {
-        self.lanes
-            .retain(|lane| !partitions.contains(&lane.partition));
+        self.lanes.close(partitions);
         if self.eager() {
             self.consumer.unassign()
         } else {

@@ -103,7 +103,7 @@ const READER_WAIT_MS: &str = "50";
 /// Reads the user's properties and refuses what would break the promise.
 pub fn read(settings: &Settings) -> Result<crate::config::Properties, ConfigError> {
     let section = |name: &str| -> Result<BTreeMap<String, String>, ConfigError> {
-        let properties = settings.properties(name)?;
+        let properties = settings.named(name)?;
         for property in properties.keys() {
             let why = match REFUSED.iter().find(|(refused, _)| refused == property) {
                 Some((_, why)) => why,

@@ -219,6 +219,39 @@ pub trait Sink<R: Record> {
     fn send(&mut self, outgoing: &Outgoing<'_>, source: &R, ticket: Ticket) -> Result<Sent, Fatal>;
     /// Adds what was acknowledged since the last call. Never blocks.
     fn acks(&mut self, into: &mut Vec<Ack>) -> Result<(), Fatal>;
+    /// What ties outputs and positions together, where they count together or not
+    /// at all.
+    fn transaction(&mut self) -> Option<&mut dyn Transaction> {
+        None
+    }
+}
+
+/// Outputs, and the positions that they led to, as one (Kafka's transactions,
+/// KIP-98 and KIP-447). It begins with its first output, or with its positions
+/// where it has none. Every call returns soon, and is made again while it is not
+/// done.
+pub trait Transaction {
+    /// Whether outputs may be sent: the last one is ended, and nothing of it can
+    /// touch the next one.
+    fn is_ready(&mut self) -> Result<bool, Fatal>;
+    /// What waits for others on its way out goes out now.
+    fn hurry(&mut self);
+    /// Ends it, so that its outputs and these positions count from now on. Every
+    /// output is acknowledged already. Asked again with the same positions.
+    fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<Commit, Fatal>;
+    /// Ends it, so that nothing of it counts; answers to its outputs mean nothing
+    /// any more. `false`: not yet.
+    fn abort(&mut self) -> Result<bool, Fatal>;
+}
+
+/// What became of the end of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Commit {
+    Done,
+    /// No answer yet.
+    Later,
+    /// It can only be aborted.
+    Refused(String),
 }
 
 /// The user's code.

@@ -3,7 +3,7 @@ use std::fs;
 use clap::Parser;
 
 use super::*;
-use crate::config::Pipeline;
+use crate::config::{Pipeline, Start};
 
 #[derive(Parser)]
 struct Command {
@@ -79,7 +79,7 @@ fn every_flag_sets_a_known_key() {
     assert_eq!(pipeline.brokers, "b:1");
     assert_eq!(pipeline.input.topics, ["i"]);
     assert_eq!(pipeline.input.group, "g");
-    assert_eq!(pipeline.input.start.to_string(), "latest");
+    assert_eq!(pipeline.input.starts, Start::Latest.into());
     assert_eq!(pipeline.output.topic.as_deref(), Some("o"));
     assert!(pipeline.output.create);
     assert_eq!(pipeline.workers, 2);

@@ -1,7 +1,8 @@
 use std::fs;
 
 use super::*;
-use crate::config::Choice;
+use crate::config::{Choice, Start};
+use crate::record::TopicPartition;
 
 const LEAST: &str = "plugin.path = 'clean.wasm'\ninput.topics = ['orders']\n";
 
@@ -49,7 +50,7 @@ fn a_plugin_and_an_input_are_enough() {
     assert_eq!(pipeline.brokers, "localhost:9092");
     assert_eq!(pipeline.input.topics, ["orders"]);
     assert_eq!(pipeline.input.group, "millrace-clean");
-    assert_eq!(pipeline.input.start, Start::Earliest);
+    assert_eq!(pipeline.input.starts, Start::Earliest.into());
     assert_eq!(pipeline.input.discover, Duration::from_secs(10));
     assert_eq!(pipeline.output.topic, None);
     assert!(!pipeline.output.create);
@@ -200,23 +201,42 @@ fn brokers_are_named() {
 }
 
 #[test]
-fn starts_have_names() {
+fn a_file_says_where_to_start_in_a_text_or_in_a_table() {
     assert_eq!(
-        pipeline("input.start = 'latest'").input.start,
-        Start::Latest
+        pipeline("input.start = 'latest'").input.starts,
+        Start::Latest.into()
     );
-    assert_eq!(
-        pipeline("input.start = 'stored'").input.start,
-        Start::Stored
-    );
+    let starts = pipeline("[input.start]\n'*' = 'latest'\n'orders/3' = 'offset:42'")
+        .input
+        .starts;
+    let of = |number| starts.of(&TopicPartition::new("orders", number));
+    assert_eq!((of(3), of(4)), (Start::Offset(42), Start::Latest));
     assert_eq!(
         error("input.start = 'newest'"),
-        "input.start (pipeline.toml, line 3): \"newest\" is no start: there are earliest, latest \
-         and stored"
+        "input.start (pipeline.toml, line 3): \"newest\" is no start: there are earliest, latest, \
+         stored, offset:N and timestamp:T"
     );
-    for start in [Start::Earliest, Start::Latest, Start::Stored] {
-        assert_eq!(start.to_string().parse(), Ok(start));
-    }
+}
+
+#[test]
+fn a_local_store_and_exactly_once_exclude_each_other() {
+    let error = error("delivery.guarantee = 'exactly-once'\nrecovery.dir = 'store'");
+    assert!(
+        error.contains("can't be part of a Kafka transaction"),
+        "{error}"
+    );
+    let pipeline = pipeline("delivery.guarantee = 'exactly-once'");
+    assert_eq!(pipeline.commit_interval, Duration::from_millis(100));
+}
+
+#[test]
+fn partitions_are_given_out_by_hand_only_with_a_local_store() {
+    assert!(error("input.partitions = '0-3'").contains("recovery store"));
+    let pipeline = pipeline("input.partitions = '0-3'\nrecovery.dir = 'store'");
+    assert!(pipeline.input.share.holds(3) && !pipeline.input.share.holds(4));
+    assert!(pipeline.recovery.is_some_and(|dir| dir.is_absolute()));
+    let lines = "input.instance_id = 'a'\nrecovery.dir = 'store'";
+    assert!(error(lines).contains("no consumer group is joined"));
 }
 
 #[test]

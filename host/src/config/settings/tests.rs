@@ -101,7 +101,7 @@ fn set_takes_any_key_by_its_path() {
         Some(Duration::from_millis(1))
     );
     assert_eq!(
-        settings.properties("kafka.properties.").unwrap()["sasl.password"],
+        settings.named("kafka.properties.").unwrap()["sasl.password"],
         "a=b"
     );
 }
@@ -349,7 +349,7 @@ fn what_is_not_set_is_nothing() {
     assert_eq!(settings.duration("batch.linger").unwrap(), None);
     assert_eq!(settings.size("batch.max_bytes").unwrap(), None);
     assert_eq!(settings.texts("input.topics").unwrap(), None);
-    assert!(settings.properties("kafka.properties.").unwrap().is_empty());
+    assert!(settings.named("kafka.properties.").unwrap().is_empty());
 }
 
 #[test]
@@ -386,7 +386,7 @@ fn properties_may_be_dotted_quoted_or_nested() {
          [kafka.consumer]\n\
          check.crcs = true\n",
     );
-    let properties = settings.properties("kafka.properties.").unwrap();
+    let properties = settings.named("kafka.properties.").unwrap();
     let properties: Vec<_> = properties
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -401,19 +401,19 @@ fn properties_may_be_dotted_quoted_or_nested() {
             ("ssl.ca.location", "/ca.pem"),
         ]
     );
-    let consumer = settings.properties("kafka.consumer.").unwrap();
+    let consumer = settings.named("kafka.consumer.").unwrap();
     assert_eq!(consumer["check.crcs"], "true");
-    assert!(settings.properties("kafka.producer.").unwrap().is_empty());
+    assert!(settings.named("kafka.producer.").unwrap().is_empty());
 }
 
 #[test]
 fn a_property_is_no_list() {
     let settings = settings("[kafka.properties]\ndebug = ['a']");
-    let error = settings.properties("kafka.properties.").unwrap_err();
+    let error = settings.named("kafka.properties.").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "kafka.properties.debug (dir/pipeline.toml, line 2): a librdkafka property is a text, a \
-         number, true or false"
+        "kafka.properties.debug (dir/pipeline.toml, line 2): it must be a text, a number, true or \
+         false"
     );
 }
 
@@ -435,7 +435,7 @@ fn a_name_in_braces_is_read_from_the_environment() {
         settings.texts("input.topics").unwrap().unwrap(),
         ["x", &path]
     );
-    let properties = settings.properties("kafka.properties.").unwrap();
+    let properties = settings.named("kafka.properties.").unwrap();
     assert_eq!(properties["sasl.password"], path);
 }
 

@@ -1,0 +1,220 @@
+//! Reading assigned partitions, each from a queue of its own. Who assigned them
+//! is somebody else's: a group, or a list.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow};
+use rdkafka::Offset;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::types::RDKafkaErrorCode;
+
+use super::context::Consumer;
+use super::positions::ASK;
+use super::queue::{Queue, cached_end};
+use super::record::Fetched;
+use crate::doorbell::Doorbell;
+use crate::pipeline::ports::{Fatal, LaneId};
+use crate::record::{NextOffset, Record as _, TopicPartition};
+use crate::telemetry;
+
+/// The partitions that a worker reads.
+pub(super) struct Lanes {
+    lanes: Vec<Lane>,
+    consumer: Arc<Consumer>,
+    bell: Doorbell,
+    /// Who reads, for errors: "group NAME".
+    reader: String,
+}
+
+struct Lane {
+    id: LaneId,
+    partition: TopicPartition,
+    queue: Queue,
+    /// An error and what came behind it, found while fetching.
+    behind: Option<Fetched>,
+    /// Where the reading ends, exclusive.
+    end: Option<i64>,
+    /// What was not handed out yet.
+    next: i64,
+}
+
+impl Lane {
+    fn is_finished(&self) -> bool {
+        self.end.is_some_and(|end| self.next >= end)
+    }
+}
+
+impl Lanes {
+    pub fn new(consumer: &Arc<Consumer>, bell: Doorbell, reader: String) -> Self {
+        Self {
+            lanes: Vec::new(),
+            consumer: Arc::clone(consumer),
+            bell,
+            reader,
+        }
+    }
+
+    /// Makes a lane's queue, from `position` up to before `end`. To be called
+    /// before the partition is assigned, so that all of its records come there.
+    pub fn open(
+        &mut self,
+        id: LaneId,
+        partition: &TopicPartition,
+        position: NextOffset,
+        end: Option<i64>,
+    ) -> Result<(), Fatal> {
+        let mut queue = Queue::of_partition(&self.consumer, partition)
+            .with_context(|| format!("librdkafka has no queue for {partition}"))?;
+        queue.ring(&self.bell);
+        self.lanes.push(Lane {
+            id,
+            partition: partition.clone(),
+            queue,
+            behind: None,
+            end,
+            next: position.0,
+        });
+        Ok(())
+    }
+
+    /// Forgets the lanes of these partitions.
+    pub fn close(&mut self, partitions: &[TopicPartition]) {
+        self.lanes
+            .retain(|lane| !partitions.contains(&lane.partition));
+    }
+
+    pub fn clear(&mut self) {
+        self.lanes.clear();
+    }
+
+    /// [`Source::fetch`](crate::pipeline::ports::Source::fetch).
+    pub fn fetch(&mut self, id: LaneId, max: usize) -> Result<Option<Fetched>, Fatal> {
+        loop {
+            let Some(lane) = self.lanes.iter_mut().find(|lane| lane.id == id) else {
+                return Ok(None);
+            };
+            if lane.is_finished() {
+                return Ok(None);
+            }
+            let Some(mut fetched) = lane.behind.take().or_else(|| lane.queue.messages(max)) else {
+                return Ok(None);
+            };
+            if let Some(end) = lane.end {
+                let messages = fetched.as_ref().iter();
+                let within = messages.take_while(|m| m.error().is_some() || m.offset() < end);
+                let count = within.count();
+                if count < fetched.as_ref().len() {
+                    drop(fetched.split_off(count));
+                    lane.next = end;
+                }
+                if count == 0 {
+                    return Ok(None);
+                }
+            }
+            let messages = fetched.as_ref();
+            let Some(at) = messages.iter().position(|m| m.error().is_some()) else {
+                lane.next = lane.next.max(messages[messages.len() - 1].offset() + 1);
+                return Ok(Some(fetched));
+            };
+            if at > 0 {
+                lane.next = lane.next.max(messages[at - 1].offset() + 1);
+                lane.behind = Some(fetched.split_off(at));
+                return Ok(Some(fetched));
+            }
+            // The error comes first: judged now, and what is behind it next.
+            let offset = messages[0].offset();
+            let error = messages[0].error();
+            let behind = fetched.split_off(1);
+            lane.behind = (!behind.as_ref().is_empty()).then_some(behind);
+            if let Some((RDKafkaErrorCode::PartitionEOF, _)) = error {
+                // What seemed to be missing before the end were no records.
+                lane.next = lane.next.max(offset);
+                continue;
+            }
+            if let Some((code, text)) = error {
+                let partition = lane.partition.clone();
+                self.on_error(&partition, offset, code, &text)?;
+            }
+        }
+    }
+
+    /// What an error in a record's place means.
+    fn on_error(
+        &self,
+        partition: &TopicPartition,
+        offset: i64,
+        code: RDKafkaErrorCode,
+        text: &str,
+    ) -> Result<(), Fatal> {
+        match code {
+            RDKafkaErrorCode::AutoOffsetReset => {
+                let held =
+                    match self
+                        .consumer
+                        .fetch_watermarks(&partition.topic, partition.partition, ASK)
+                    {
+                        Ok((low, high)) => format!("the broker holds {low} to {high}"),
+                        Err(error) => format!("what the broker holds could not be asked: {error}"),
+                    };
+                Err(anyhow!(
+                    "the position of {} in topic {}, partition {} is gone: offset {offset} was \
+                     asked for, and {held} ({text}). \
+                     Nothing was skipped: move the group's offset to where it shall go on \
+                     (kafka-consumer-groups --reset-offsets), or use another --group",
+                    self.reader,
+                    partition.topic,
+                    partition.partition,
+                ))
+            }
+            // Of the records.
+            RDKafkaErrorCode::BadMessage
+            | RDKafkaErrorCode::BadCompression
+            | RDKafkaErrorCode::InvalidMessage
+            | RDKafkaErrorCode::InvalidMessageSize
+            | RDKafkaErrorCode::MessageSizeTooLarge
+            | RDKafkaErrorCode::NotImplemented
+            | RDKafkaErrorCode::UnsupportedCompressionType
+            | RDKafkaErrorCode::InvalidRecord => Err(anyhow!(
+                "topic {}, partition {}, offset {offset} can't be read: {text} ({code:?})",
+                partition.topic,
+                partition.partition,
+            )),
+            // Of the surroundings: librdkafka asks again by itself.
+            _ => {
+                telemetry::waiting(&format!("reading {partition}"), text);
+                Ok(())
+            }
+        }
+    }
+
+    /// [`Source::rewind`](crate::pipeline::ports::Source::rewind).
+    pub fn rewind(&mut self, id: LaneId, position: NextOffset) -> Result<(), Fatal> {
+        let Some(lane) = self.lanes.iter_mut().find(|lane| lane.id == id) else {
+            return Ok(());
+        };
+        lane.behind = None;
+        lane.next = position.0;
+        // What was prefetched is of an older version for librdkafka, which does
+        // not hand it out any more. No time-out: nothing waits for the answer.
+        self.consumer
+            .seek(
+                &lane.partition.topic,
+                lane.partition.partition,
+                Offset::Offset(position.0),
+                Duration::ZERO,
+            )
+            .with_context(|| format!("{} can't be read again", lane.partition))
+    }
+
+    /// [`Source::end`](crate::pipeline::ports::Source::end).
+    pub fn end(&self, id: LaneId) -> Option<i64> {
+        let lane = self.lanes.iter().find(|lane| lane.id == id)?;
+        cached_end(&self.consumer, &lane.partition)
+    }
+
+    /// Whether all of them were read to their ends, and there are some.
+    pub fn are_finished(&self) -> bool {
+        !self.lanes.is_empty() && self.lanes.iter().all(Lane::is_finished)
+    }
+}
