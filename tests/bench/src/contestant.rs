@@ -131,13 +131,7 @@ impl Contestant {
 
     /// Starts it as a member of a new group. What it keeps on disk goes into an empty
     /// folder.
-    pub fn start(
-        &self,
-        brokers: &str,
-        topics: &Topics<'_>,
-        group: &str,
-        folder: &Path,
-    ) -> Process {
+    pub fn start(&self, brokers: &str, topics: &Topics<'_>, group: &str, folder: &Path) -> Process {
         let mut command = Command::new(&self.program);
         match self.kind {
             Kind::Native => command.args(["native", "--job", self.job.name()]),

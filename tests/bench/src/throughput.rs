@@ -142,7 +142,10 @@ fn read(brokers: &str, topic: &str, times: &mut Vec<Duration>) -> anyhow::Result
     consumer.assign(&list)?;
     let (mut count, mut ended) = (0, 0);
     while ended < PARTITIONS {
-        match consumer.poll(DEADLINE).context("a topic could not be read")? {
+        match consumer
+            .poll(DEADLINE)
+            .context("a topic could not be read")?
+        {
             Err(KafkaError::PartitionEOF(_)) => ended += 1,
             message => {
                 let millis = message?.timestamp().to_millis().context("no append time")?;
