@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Feed;
+use super::recovery::Recovery;
 use crate::config::{Choice, Pipeline};
 use crate::doorbell::Doorbell;
 use crate::kafka::group::{self, Membership};
@@ -26,6 +27,8 @@ pub struct Shared {
     pub pipeline: Pipeline,
     pub feed: Feed,
     pub membership: Membership,
+    /// Takes the group's place.
+    pub recovery: Option<Arc<Recovery>>,
     /// Where it is kept what was replayed.
     pub replay_group: String,
     pub topics: Topics,
@@ -88,6 +91,10 @@ pub fn work(
         Arc::clone(&shared.rules),
         bell.clone(),
     )?;
+    if let Some(recovery) = &shared.recovery {
+        let (source, offsets) = recovery.worker(number, pipeline, bell, &shared.stop)?;
+        return shared.drive((source, sink, offsets, instance), tap);
+    }
     let partitions = shared.membership.partitions.iter();
     let partitions = partitions.map(|(_, count)| *count).sum();
     let (source, offsets) = group::join(
