@@ -90,6 +90,11 @@ impl Transactions {
         }
     }
 
+    /// The producer's transactional id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Whether a transaction is under way that can go on; `None`: none is.
     pub fn goes_on(&self, producer: &Producer) -> Option<bool> {
         match self.state {
