@@ -76,9 +76,8 @@ impl Contents {
         }
         let is_asked = |topic: &String| claim.topics.iter().any(|(asked, _)| asked == topic);
         let all_known = |(topic, _): &(String, i32)| self.topics.contains_key(topic);
-        if !self.topics.is_empty()
-            && !(self.topics.keys().all(is_asked) && claim.topics.iter().all(all_known))
-        {
+        let same = self.topics.keys().all(is_asked) && claim.topics.iter().all(all_known);
+        if !self.topics.is_empty() && !same {
             return Err(Misfit::OtherTopics {
                 known: self.topics.keys().cloned().collect(),
                 asked: claim

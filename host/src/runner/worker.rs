@@ -103,7 +103,8 @@ pub fn work(
         Arc::clone(&shared.stop),
     )?;
     let id = shared.identity.as_ref().map(|identity| identity.of(number));
-    let transactions = id.map(|id| Transactions::new(id, &offsets));
+    let timeout = properties::transaction_timeout(&properties::producer(pipeline, number));
+    let transactions = id.map(|id| Transactions::new(id, &offsets, timeout));
     let sink = shared.sink(number, transactions, bell)?;
     let Feed::Letters(replay) = &shared.feed else {
         return shared.drive((source, sink, offsets, instance), tap);
