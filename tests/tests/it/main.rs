@@ -18,6 +18,8 @@ mod orders;
 mod passthrough;
 mod pipeline;
 mod policies;
+mod recovery;
+mod recovery_commands;
 mod rejected_outputs;
 mod replay;
 mod source;
