@@ -10,5 +10,7 @@ mod lane;
 pub mod policy;
 pub mod ports;
 pub mod progress;
+pub mod pulse;
 pub mod replay;
+pub mod stalls;
 pub mod worker;

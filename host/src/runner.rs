@@ -19,7 +19,9 @@ use crate::kafka::group::Membership;
 use crate::kafka::properties;
 use crate::kafka::topics::Topics;
 use crate::pipeline::ports::{Failure, Fatal, Tap};
+use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::Skipped;
+use crate::pipeline::stalls::Stalls;
 use crate::plugin::component::{Component, Loaded};
 use crate::plugin::{Engine, Instance, THREAD_STACK};
 use crate::stop::Stop;
@@ -163,6 +165,8 @@ impl Prepared {
         let drain = self.pipeline.drain;
         let membership = self.membership()?;
         telemetry::running(&self.pipeline.name, &membership.group, workers);
+        let pulses: Vec<_> = (0..workers).map(|_| Arc::<Pulse>::default()).collect();
+        let mut stalls = Stalls::new(self.pipeline.stall_timeout, pulses.iter().cloned());
         let shared = Arc::new(Shared {
             topics: Topics::new(Arc::clone(&self.cluster)).context("no thread could be started")?,
             rules: Arc::new(rules(&self.pipeline, &self.feed)),
@@ -173,6 +177,7 @@ impl Prepared {
             membership,
             stop: Arc::clone(stop),
             counters: Arc::clone(counters),
+            pulses,
         });
         let (ended, ends) = channel();
         for (number, instance) in self.instances.into_iter().enumerate() {
@@ -206,7 +211,10 @@ impl Prepared {
                     )));
                 }
             }
-            if stop.requested() {
+            if !stop.requested() {
+                let news = stalls.look(Instant::now());
+                news.iter().for_each(|news| counters.stall(news));
+            } else {
                 let begun = *stopping.get_or_insert_with(Instant::now);
                 // A plugin that hangs must not use up the time that the drain needs.
                 if begun.elapsed() >= drain / 4 {

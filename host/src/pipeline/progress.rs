@@ -167,6 +167,17 @@ impl Progress {
         (self.stored != Some(self.done)).then_some(self.done)
     }
 
+    /// What the store certainly has.
+    pub fn store_has(&self) -> Option<NextOffset> {
+        self.stored
+    }
+
+    /// Whether the store has not answered that it has what it was told, or has to
+    /// be told again.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.committed.is_none() || self.committed != self.stored
+    }
+
     /// The store did not take the last position: it will be offered again.
     pub fn commit_failed(&mut self) {
         self.committed = None;

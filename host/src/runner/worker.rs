@@ -15,6 +15,7 @@ use crate::pipeline::batch::Limits;
 use crate::pipeline::dead_letter::Provenance;
 use crate::pipeline::policy::Policy;
 use crate::pipeline::ports::{Failure, OffsetStore, Sink, Source, Tap, Transform};
+use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::{Again, Letters, Nowhere, ReadOnly};
 use crate::pipeline::worker::{Settings, Worker};
 use crate::plugin::{CONTRACT, Component, Instance};
@@ -33,6 +34,8 @@ pub struct Shared {
     pub policy: Policy,
     pub stop: Arc<Stop>,
     pub counters: Arc<Counters>,
+    /// Each worker's, by its number.
+    pub pulses: Vec<Arc<Pulse>>,
 }
 
 /// Where outputs may go.
@@ -97,23 +100,28 @@ pub fn work(
         Arc::clone(&shared.stop),
     )?;
     let Feed::Letters(replay) = &shared.feed else {
-        return shared.drive((source, sink, offsets, instance), tap);
+        return shared.drive(number, (source, sink, offsets, instance), tap);
     };
     let source = Letters::new(source, pipeline.name.clone(), replay.skipped.clone());
     let transform = Again(instance);
     match replay.dry_run {
-        false => shared.drive((source, sink, offsets, transform), tap),
+        false => shared.drive(number, (source, sink, offsets, transform), tap),
         true => {
             let consumer = properties::consumer(pipeline, number, partitions);
             let replayed = GroupOffsets::of(&consumer, &shared.replay_group, &shared.stop)?;
             let ports = (source, Nowhere::new(sink), ReadOnly(replayed), transform);
-            shared.drive(ports, tap)
+            shared.drive(number, ports, tap)
         }
     }
 }
 
 impl Shared {
-    fn drive<S, K, O, T>(&self, ports: (S, K, O, T), tap: Option<Tap>) -> Result<(), Failure>
+    fn drive<S, K, O, T>(
+        &self,
+        number: usize,
+        ports: (S, K, O, T),
+        tap: Option<Tap>,
+    ) -> Result<(), Failure>
     where
         S: Source,
         K: Sink<S::Record>,
@@ -137,6 +145,8 @@ impl Shared {
             policy: self.policy.clone(),
             breaker: pipeline.errors.breaker,
         };
-        Worker::new(ports, settings, Arc::clone(&self.counters), tap).run(|| self.stop.requested())
+        Worker::new(ports, settings, Arc::clone(&self.counters), tap)
+            .seen_by(Arc::clone(&self.pulses[number]))
+            .run(|| self.stop.requested())
     }
 }
