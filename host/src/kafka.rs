@@ -7,6 +7,7 @@ mod context;
 pub mod embedded;
 pub mod group;
 mod lanes;
+mod membership;
 mod output_topic;
 pub mod positions;
 pub mod properties;

@@ -236,9 +236,12 @@ impl Prepared {
     fn membership(&self) -> Result<Membership, Fatal> {
         let input = &self.pipeline.input;
         let topics = self.inputs.iter().map(|(topic, _)| topic.clone()).collect();
+        let patience = properties::patience(&self.pipeline);
         Ok(match &self.feed {
             Feed::Inputs => Membership {
                 group: input.group.clone(),
+                instance_id: input.instance_id.clone(),
+                patience,
                 topics,
                 starts: input.starts.clone(),
                 partitions: self.inputs.clone(),
@@ -256,6 +259,8 @@ impl Prepared {
                         true => format!("{group}-dry-run-{}", std::process::id()),
                         false => group,
                     },
+                    instance_id: None,
+                    patience,
                     topics,
                     starts: Start::Earliest.into(),
                     partitions: self.inputs.clone(),

@@ -95,6 +95,7 @@ pub fn work(
     let partitions = partitions.map(|(_, count)| *count).sum();
     let (source, offsets) = group::join(
         &properties::consumer(pipeline, number, partitions),
+        number,
         shared.membership.clone(),
         bell,
         Arc::clone(&shared.stop),
