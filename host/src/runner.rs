@@ -9,7 +9,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 
 use self::topics::{Needed, check_dead_letters, check_inputs};
 use self::worker::{Shared, policy, rules, work};
@@ -151,6 +151,32 @@ impl Prepared {
             cluster,
             inputs,
         })
+    }
+
+    /// Like [`new`](Self::new), and hears the order to stop meanwhile: nothing
+    /// has begun that would have to be finished. `None`: stopped.
+    pub fn unless_stopped(
+        pipeline: Pipeline,
+        feed: Feed,
+        purpose: Purpose,
+        stop: &Stop,
+    ) -> Result<Option<Self>, Fatal> {
+        let (done, outcome) = channel();
+        thread::Builder::new()
+            .name("prepare".to_owned())
+            .spawn(move || {
+                // The receiver goes when nobody waits any more.
+                let _ = done.send(Self::new(pipeline, feed, purpose));
+            })
+            .context("no thread could be started")?;
+        while !stop.requested() {
+            match outcome.recv_timeout(LOOK) {
+                Ok(outcome) => return outcome.map(Some),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => bail!("preparing the pipeline panicked"),
+            }
+        }
+        Ok(None)
     }
 
     /// Runs until it is told to stop or fails. Everything in flight is finished
