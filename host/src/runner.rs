@@ -131,14 +131,6 @@ impl Prepared {
                 check_inputs("dead-letter", std::slice::from_ref(&replay.topic), &topics)?
             }
         };
-        let mut store = None;
-        if let (Some(dir), Feed::Inputs) = (&pipeline.recovery, &feed) {
-            let claim = recovery::claim(&pipeline, &inputs);
-            match purpose {
-                Purpose::Check => recovery::check(dir, &claim)?,
-                Purpose::Run => store = Some(recovery::open(dir, &claim)?),
-            }
-        }
         let dry_run = matches!(&feed, Feed::Letters(replay) if replay.dry_run);
         let needed = Needed {
             create: pipeline.output.create && purpose == Purpose::Run,
@@ -157,6 +149,15 @@ impl Prepared {
         if let Some(letters) = pipeline.errors.topic() {
             needed.ensure("dead-letter", letters)?;
             check_dead_letters(&cluster, letters, &topics)?;
+        }
+        // Last: a store that is made for a run that can't begin would be in its way.
+        let mut store = None;
+        if let (Some(dir), Feed::Inputs) = (&pipeline.recovery, &feed) {
+            let claim = recovery::claim(&pipeline, &inputs);
+            match purpose {
+                Purpose::Check => recovery::check(dir, &claim)?,
+                Purpose::Run => store = Some(recovery::open(dir, &claim)?),
+            }
         }
         Ok(Self {
             pipeline,
