@@ -5,7 +5,7 @@
 //! broker   a Kafka of this test process           process  one child, by its id
 //! client   what goes into topics and comes out    wait     conditions with a deadline
 //! host     `host …` and what it logs              target   where cargo and make leave files
-//! guests   compiled plugins and guests
+//! guests   compiled plugins and guests            mock     a cluster that fails on command
 //! ```
 //!
 //! The tests themselves are in `tests/tests/it`. Here a failure is a panic
@@ -16,6 +16,7 @@ pub mod client;
 pub mod guests;
 pub mod headers;
 pub mod host;
+pub mod mock;
 pub mod process;
 pub mod target;
 pub mod topics;
@@ -25,5 +26,6 @@ pub use broker::{Broker, shared_broker};
 pub use client::{Client, Isolation, Record};
 pub use guests::{guest, plugin};
 pub use host::Host;
+pub use mock::Mock;
 pub use process::Signal;
 pub use wait::{eventually, eventually_ok};

@@ -14,6 +14,7 @@ use super::keeper::Keeper;
 use super::lanes::Lanes;
 use super::membership::{Place, is_outage, never_takes};
 use super::positions::{ASK, Ask, GroupOffsets};
+use super::properties::speaks_new_protocol;
 use super::queue::assignment_lost;
 use super::record::{Fetched, Message};
 use crate::config::{Start, Starts};
@@ -109,6 +110,10 @@ pub fn join(
         .with_context(|| format!("the topics {} can't be subscribed to", topics.join(", ")))?;
     let offsets = GroupOffsets::new(&consumer, &stop)?;
     let ask = offsets.ask.clone();
+    let place = match speaks_new_protocol(&config) {
+        true => Place::unwatched(),
+        false => Place::awaited(membership.patience),
+    };
     let source = GroupSource {
         lanes: Lanes::new(
             &consumer,
@@ -117,7 +122,7 @@ pub fn join(
         ),
         events,
         consumer,
-        place: Place::awaited(membership.patience),
+        place,
         is_out: false,
         membership,
         bell,
@@ -262,6 +267,10 @@ impl Source for GroupSource {
 
     fn starves(&self, lane: LaneId) -> bool {
         self.lanes.starves(lane)
+    }
+
+    fn has_place(&self) -> bool {
+        self.place.is_known()
     }
 
     fn is_finished(&self) -> bool {

@@ -89,6 +89,10 @@ pub trait Source {
     fn starves(&self, _lane: LaneId) -> bool {
         false
     }
+    /// Whether it is known which partitions are its own, were it none.
+    fn has_place(&self) -> bool {
+        true
+    }
     /// Whether everything that it will ever give was fetched.
     fn is_finished(&self) -> bool {
         false

@@ -160,6 +160,10 @@ impl<S: Source> Source for Letters<S> {
         self.inner.starves(lane)
     }
 
+    fn has_place(&self) -> bool {
+        self.inner.has_place()
+    }
+
     fn is_finished(&self) -> bool {
         self.inner.is_finished()
     }

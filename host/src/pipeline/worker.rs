@@ -106,8 +106,6 @@ pub struct Worker<S: Source, K, O, T> {
     lag: i64,
     pulse: Arc<Pulse>,
     next_look: Instant,
-    /// Whether it is known which partitions are this worker's.
-    is_assigned: bool,
 }
 
 impl<S, K, O, T> Worker<S, K, O, T>
@@ -152,7 +150,6 @@ where
             lag: 0,
             pulse: Arc::default(),
             next_look: next_commit,
-            is_assigned: false,
         }
     }
 
@@ -268,16 +265,11 @@ where
         match event {
             SourceEvent::Assigned(partitions) => {
                 self.on_assigned(partitions)?;
-                self.is_assigned = true;
                 self.look();
                 Ok(())
             }
-            SourceEvent::Revoked(partitions) => {
-                self.is_assigned = false;
-                self.on_revoked(&partitions)
-            }
+            SourceEvent::Revoked(partitions) => self.on_revoked(&partitions),
             SourceEvent::Lost(partitions) => {
-                self.is_assigned = false;
                 telemetry::lost(&partitions);
                 // Their positions can't be stored any more.
                 if !self.is_clean() {
