@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use self::failures::{Failures, Group};
-use crate::pipeline::ports::{Failure, Fault};
+use crate::pipeline::ports::{Failure, Fault, Gap};
 use crate::plugin::PluginId;
 use crate::record::{NextOffset, Position, Rejected, TopicPartition};
 
@@ -25,6 +25,8 @@ pub struct Counters {
     lag: AtomicI64,
     /// How often a partition waited for what is around it.
     waits: AtomicU64,
+    /// How many offsets were skipped where records were gone.
+    skipped: AtomicU64,
     /// How often the plugin trapped, was interrupted or went over a limit.
     faults: AtomicU64,
     failures: Failures,
@@ -47,6 +49,9 @@ pub struct Totals {
     pub dropped: u64,
     /// How often a partition waited for what is around it.
     pub waits: u64,
+    /// Offsets that were skipped where the broker no longer had the records:
+    /// at most so many records.
+    pub skipped: u64,
     /// How often the plugin trapped, was interrupted or went over a limit.
     pub faults: u64,
     /// Records that wait in the assigned partitions.
@@ -84,6 +89,27 @@ impl Counters {
         self.failures.wait(position, why, long);
     }
 
+    /// A lane was to read on at `from`, which the broker no longer has, and goes
+    /// on elsewhere, as `input.on_gap` says.
+    pub fn jumped(&self, partition: &TopicPartition, from: NextOffset, gap: &Gap) {
+        let skipped = u64::try_from(gap.skipped(from)).unwrap_or(0);
+        self.skipped.fetch_add(skipped, Ordering::Relaxed);
+        tracing::warn!(
+            %partition,
+            from = from.0,
+            to = gap.to.0,
+            first = gap.first,
+            skipped,
+            "{}",
+            match gap.remade {
+                true => "the topic was deleted and made again: reading on in the new one \
+                         (input.on_gap)",
+                false => "the broker no longer has the position: reading on elsewhere \
+                          (input.on_gap)",
+            }
+        );
+    }
+
     /// An output was refused when it was on its way.
     pub fn goes_back(&self, partition: &TopicPartition, position: NextOffset) {
         self.failures.goes_back(partition, position);
@@ -109,6 +135,7 @@ impl Counters {
             dead_letters,
             dropped,
             waits: self.waits.load(Ordering::Relaxed),
+            skipped: self.skipped.load(Ordering::Relaxed),
             faults: self.faults.load(Ordering::Relaxed),
             records_in: self.records_in.load(Ordering::Relaxed),
             bytes_in: self.bytes_in.load(Ordering::Relaxed),
@@ -153,6 +180,48 @@ pub fn assigned(partition: &TopicPartition, start: NextOffset, stored: bool) {
     );
 }
 
+/// An input topic is not there any more.
+pub fn input_gone(topic: &str) {
+    tracing::warn!(topic, "an input topic was deleted; it is waited for");
+}
+
+/// An input topic is another one of the same name.
+pub fn input_remade(topic: &str) {
+    tracing::warn!(topic, "an input topic was deleted and made again");
+}
+
+/// `--reset` moved a stored position.
+pub fn reset(partition: &TopicPartition, before: Option<NextOffset>, to: NextOffset) {
+    tracing::info!(
+        %partition,
+        before = before.map(|position| position.0),
+        offset = to.0,
+        "the stored position was moved to input.start (--reset)"
+    );
+}
+
+/// Where a run will end.
+pub fn reading_until(ends: &[(TopicPartition, i64)]) {
+    tracing::info!(ends = %Ends(ends), "reading up to, and without");
+}
+
+/// A run came to its end.
+pub fn reached(ends: &[(TopicPartition, i64)]) {
+    tracing::info!(ends = %Ends(ends), "the end is reached (input.until)");
+}
+
+struct Ends<'a>(&'a [(TopicPartition, i64)]);
+
+impl fmt::Display for Ends<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (partition, end)) in self.0.iter().enumerate() {
+            let between = if i > 0 { " " } else { "" };
+            write!(f, "{between}{partition}:{end}")?;
+        }
+        Ok(())
+    }
+}
+
 /// A worker that has no partition says so once.
 pub fn idle() {
     tracing::info!(
@@ -189,10 +258,18 @@ pub fn commit_failed(partitions: &[TopicPartition], reason: &str) {
     );
 }
 
-pub fn first_commit_failed(error: &anyhow::Error) {
+/// Nothing is read from these partitions meanwhile.
+pub fn start_not_stored(
+    starts: &[(TopicPartition, NextOffset)],
+    error: &anyhow::Error,
+    long: Duration,
+) {
+    let partitions: Vec<TopicPartition> = starts.iter().map(|(p, _)| p.clone()).collect();
     tracing::warn!(
+        partitions = %List(&partitions),
         error = format!("{error:#}"),
-        "the resolved start could not be stored; the next commit tries again"
+        again_in = ?long,
+        "where partitions begin could not be stored; nothing is read from them before it is"
     );
 }
 
@@ -257,6 +334,7 @@ pub fn stopped(counters: &Counters) {
         dropped = totals.dropped,
         faults = totals.faults,
         waits = totals.waits,
+        skipped = totals.skipped,
         reasons = groups.len(),
         "stopped"
     );

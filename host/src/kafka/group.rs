@@ -6,15 +6,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext as _};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
-use super::lanes::Lanes;
-use super::positions::{ASK, Ask, GroupOffsets};
+use super::identity::{Inputs, Lineage};
+use super::lanes::{Lanes, Reading};
+use super::others::Others;
+use super::positions::{Ask, GroupOffsets};
 use super::queue::{EventKind, Queue, assignment_lost};
 use super::record::{Fetched, Message};
-use crate::config::{Start, Starts};
+use super::starts::Beginnings;
 use crate::doorbell::Doorbell;
 use crate::pipeline::ports::{Fatal, LaneId, Source, SourceEvent};
 use crate::record::{NextOffset, TopicPartition};
@@ -23,14 +26,12 @@ use crate::telemetry;
 use crate::throttle::Throttle;
 
 /// What a member needs to know besides librdkafka's properties.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Membership {
     pub group: String,
     pub topics: Vec<String>,
-    pub starts: Starts,
-    /// How many partitions each topic had when the run began: one that appears
-    /// later is read from its beginning, whatever `start` says.
-    pub partitions: Vec<(String, i32)>,
+    pub beginnings: Beginnings,
+    pub inputs: Arc<Inputs>,
     /// The offset before which each partition's reading ends; one that is not
     /// named is not read at all. `None`: without end.
     pub until: Option<Vec<(TopicPartition, i64)>>,
@@ -69,15 +70,22 @@ pub fn join(
     consumer
         .subscribe(&topics)
         .with_context(|| format!("the topics {} can't be subscribed to", topics.join(", ")))?;
-    let offsets = GroupOffsets::new(&consumer, &stop)?;
+    let lineage = Lineage::new(Arc::clone(&membership.inputs));
+    let offsets = GroupOffsets::new(&consumer, lineage.clone(), &stop)?;
     let ask = offsets.ask.clone();
     let source = GroupSource {
         trouble: Throttle::new(1, TROUBLE_EVERY),
         lanes: Lanes::new(
             &consumer,
             bell.clone(),
-            format!("group {}", membership.group),
+            Reading {
+                name: format!("group {}", membership.group),
+                on_gap: membership.beginnings.on_gap,
+                lineage,
+            },
         ),
+        others: Others::default(),
+        is_member: false,
         events,
         consumer,
         membership,
@@ -98,6 +106,9 @@ pub struct GroupSource {
     membership: Membership,
     bell: Doorbell,
     ask: Ask,
+    others: Others,
+    /// Whether the group has given it something, or nothing.
+    is_member: bool,
 }
 
 impl GroupSource {
@@ -111,6 +122,9 @@ impl Source for GroupSource {
     type Batch = Fetched;
 
     fn poll(&mut self) -> Result<Option<SourceEvent>, Fatal> {
+        if let Some(gap) = self.lanes.next_gap()? {
+            return Ok(Some(gap));
+        }
         while let Some(event) = self.events.event(Duration::ZERO) {
             match event.kind() {
                 EventKind::Assign => return Ok(Some(SourceEvent::Assigned(event.partitions()))),
@@ -135,6 +149,9 @@ impl Source for GroupSource {
                     bail!("the consumer can't go on: {text} ({code:?})");
                 }
                 EventKind::Error { code, text, .. } => {
+                    if code == RDKafkaErrorCode::UnknownTopicOrPartition {
+                        self.membership.inputs.want_a_look();
+                    }
                     if let Some(left_out) = self.trouble.pass(Instant::now()) {
                         telemetry::consumer_trouble(&code.to_string(), &text, left_out);
                     }
@@ -154,34 +171,13 @@ impl Source for GroupSource {
     }
 
     fn resolve(&mut self, partition: &TopicPartition) -> Result<NextOffset, Fatal> {
-        let known = self
-            .membership
-            .partitions
-            .iter()
-            .find(|(topic, _)| **topic == *partition.topic)
-            .map_or(i32::MAX, |(_, count)| *count);
-        let start = if partition.partition < known {
-            self.membership.starts.of(partition)
-        } else {
-            Start::Earliest
-        };
-        if start == Start::Stored {
-            bail!(
-                "group {} has no stored position for topic {}, partition {}, and input.start is \
-                 \"stored\": start it once with --start earliest or --start latest",
-                self.membership.group,
-                partition.topic,
-                partition.partition,
-            );
-        }
-        let what = format!("the first and last offset of {partition} are asked for");
-        let (low, high) = self.ask.until_answered(&what, |consumer| {
-            consumer.fetch_watermarks(&partition.topic, partition.partition, ASK)
-        })?;
-        Ok(NextOffset(if start == Start::Latest { high } else { low }))
+        let remade = self.membership.inputs.is_remade(&partition.topic);
+        let beginnings = &self.membership.beginnings;
+        beginnings.resolve(&self.ask, partition, remade)
     }
 
     fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal> {
+        self.is_member = true;
         let mut list = TopicPartitionList::with_capacity(lanes.len());
         for (id, partition, position) in lanes {
             let end = self.membership.end_of(partition);
@@ -212,8 +208,26 @@ impl Source for GroupSource {
         self.lanes.end(lane)
     }
 
-    fn is_finished(&self) -> bool {
-        self.lanes.are_finished()
+    fn jump(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal> {
+        self.lanes.jump(lane, position)
+    }
+
+    fn reached(&self, lane: LaneId) -> Option<NextOffset> {
+        self.lanes.reached(lane)
+    }
+
+    fn is_finished(&mut self) -> Result<bool, Fatal> {
+        let Some(ends) = &self.membership.until else {
+            return Ok(false);
+        };
+        if !self.is_member || !self.lanes.are_finished() {
+            return Ok(false);
+        }
+        let of_others = ends
+            .iter()
+            .filter(|(partition, _)| !self.lanes.have(partition));
+        let of_others: Vec<_> = of_others.map(|(p, end)| (p, *end)).collect();
+        Ok(self.others.are_done(&self.consumer, &of_others))
     }
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {

@@ -10,13 +10,15 @@
 mod assignment;
 mod delivery;
 mod ending;
+mod reaching;
+mod starting;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::pipeline::batch;
 use crate::pipeline::isolate;
-use crate::pipeline::lane::{Lane, Work};
+use crate::pipeline::lane::{Lane, Rest, Work};
 use crate::pipeline::policy::{Breaker, Errors, Policy};
 use crate::pipeline::ports::{
     Ack, Failure, Fatal, Fault, Interrupted, LaneId, OffsetStore, Sink, Source, SourceEvent, Tap,
@@ -98,6 +100,8 @@ pub struct Worker<S: Source, K, O, T> {
     strays: usize,
     /// What this worker last added to the common lag.
     lag: i64,
+    /// How long starts that could not be stored wait before they are tried again.
+    starts_rest: Rest,
 }
 
 impl<S, K, O, T> Worker<S, K, O, T>
@@ -138,6 +142,7 @@ where
             alone_since: next_commit,
             strays: 0,
             lag: 0,
+            starts_rest: Rest::default(),
         }
     }
 
@@ -149,8 +154,14 @@ where
         while !stopping() {
             match self.step() {
                 Ok(Pace::Busy) => {}
-                Ok(Pace::Idle) if self.is_finished() => break,
-                Ok(Pace::Idle) => self.source.wait(self.idle_for()),
+                Ok(Pace::Idle) => match self.is_finished() {
+                    Ok(true) => break,
+                    Ok(false) => self.source.wait(self.idle_for()),
+                    Err(error) => {
+                        outcome = Err(error.into());
+                        break;
+                    }
+                },
                 Err(Failure::Fatal(error)) if error.is::<Interrupted>() => break,
                 Err(failure) => {
                     outcome = Err(failure);
@@ -187,6 +198,7 @@ where
         if let Some(error) = self.broken.take() {
             return Err(Failure::Fatal(error));
         }
+        self.store_starts();
         self.full = false;
         self.choose_alone();
         self.turn = self.turn.wrapping_add(1);
@@ -212,11 +224,6 @@ where
             }
         }
         Ok(pace)
-    }
-
-    /// Whether everything that the source will ever give is done.
-    fn is_finished(&self) -> bool {
-        self.source.is_finished() && !self.lanes.iter().any(Lane::is_busy)
     }
 
     fn idle_for(&self) -> Duration {
@@ -261,6 +268,10 @@ where
                 }
                 Ok(())
             }
+            SourceEvent::Gap(lane, gap) => {
+                self.on_gap(lane, gap);
+                Ok(())
+            }
         }
     }
 
@@ -280,10 +291,15 @@ where
             }
             self.go_back(index)?;
         }
+        self.jump_when_done(index)?;
         let mut pace = Pace::Idle;
         let lane = &mut self.lanes[index];
+        if !lane.begun {
+            return Ok(Pace::Idle);
+        }
         if lane.work.as_ref().is_none_or(|w| w.verdicts.is_empty()) {
-            if self.full || lane.progress.open() >= MOST_OPEN {
+            let gap = lane.gap.is_some() && lane.work.is_none();
+            if gap || self.full || lane.progress.open() >= MOST_OPEN {
                 return Ok(Pace::Idle);
             }
             if lane.work.is_none() {
