@@ -5,6 +5,7 @@ mod consume;
 mod groups;
 mod produce;
 mod record;
+mod transactions;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 pub use consume::Isolation;
 pub use record::Record;
+pub use transactions::Transaction;
 
 /// For one request to a broker that is up.
 pub(crate) const REQUEST: Duration = Duration::from_secs(10);

@@ -23,7 +23,7 @@ pub mod topics;
 pub mod wait;
 
 pub use broker::{Broker, shared_broker};
-pub use client::{Client, Isolation, Record};
+pub use client::{Client, Isolation, Record, Transaction};
 pub use guests::{guest, plugin};
 pub use host::Host;
 pub use mock::Mock;
