@@ -242,13 +242,14 @@ where
                 lane: lane.id,
                 sequence: open.sequence,
             };
+            // Whether it is taken or not, the sink's transaction has begun.
+            if let Some(transacting) = &mut self.transacting {
+                transacting.is_used();
+            }
             match self.sink.send(&outgoing, record, ticket)? {
                 Sent::Queued => {
                     lane.progress.sent(open.sequence);
                     open.sent += 1;
-                    if let Some(transacting) = &mut self.transacting {
-                        transacting.is_used();
-                    }
                 }
                 Sent::Full => {
                     self.full = true;

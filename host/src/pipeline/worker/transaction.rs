@@ -46,7 +46,7 @@ enum Phase {
 #[derive(Debug)]
 pub(super) struct Transacting {
     phase: Phase,
-    /// Something was sent since the last one ended.
+    /// Something was sent since the last one ended, or was to be.
     used: bool,
     /// After an abort that no record is to blame for.
     rest: Rest,
@@ -94,7 +94,7 @@ impl Transacting {
         matches!(self.phase, Phase::Aborting)
     }
 
-    /// Something was sent.
+    /// Something is sent.
     pub fn is_used(&mut self) {
         self.used = true;
     }
