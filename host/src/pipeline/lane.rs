@@ -68,6 +68,14 @@ impl<B> Lane<B> {
         true
     }
 
+    /// The record at `offset` can't be written, which was seen when some of it was
+    /// sent: it is rejected when it is read again.
+    pub fn convict(&mut self, offset: i64, why: String) {
+        self.goes_back = true;
+        let suspect = self.suspects.entry(offset).or_default();
+        suspect.guilty.get_or_insert(why);
+    }
+
     /// Reads everything from `position` on again, whatever was sent of it. Says
     /// whether that is anything.
     pub fn take_back(&mut self, position: NextOffset) -> bool {

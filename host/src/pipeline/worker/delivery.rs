@@ -327,6 +327,17 @@ where
             return Ok(());
         };
         let Some(fallen) = &mut work.fallen else {
+            // What was sent of it would count beside its dead letter.
+            if self.transacting.is_some() && work.open.is_some_and(|open| open.sent > 0) {
+                let offset = work.records.as_ref()[work.next].offset();
+                let position = lane.partition.at(offset);
+                lane.convict(offset, unwritable.why);
+                self.doom(
+                    &format!("an output of the record at {position} can't be written"),
+                    Blame::Record,
+                );
+                return Ok(());
+            }
             return self.reject(index, Stage::Produce, unwritable.why);
         };
         let record = &work.records.as_ref()[work.next];
