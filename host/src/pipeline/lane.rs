@@ -76,6 +76,12 @@ impl<B> Lane<B> {
         suspect.guilty.get_or_insert(why);
     }
 
+    /// Whether no record of it may begin its way, because one has to be tried alone.
+    pub fn gives_way(&self, alone: Option<LaneId>) -> bool {
+        // Its own may be, too, when its rest ended after that one was chosen.
+        alone != Some(self.id) && (alone.is_some() || !self.suspects.is_empty())
+    }
+
     /// Reads everything from `position` on again, whatever was sent of it. Says
     /// whether that is anything.
     pub fn take_back(&mut self, position: NextOffset) -> bool {

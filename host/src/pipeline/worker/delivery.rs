@@ -160,7 +160,12 @@ where
             None => self.lanes[index].progress.outstanding(),
         };
         let (may_begin, is_clean) = (self.may_begin(), self.is_clean());
+        // All of it is read again, and what would be sent belonged to nothing.
+        if self.is_aborting() {
+            return Ok(Step::Waits);
+        }
         let lane = &mut self.lanes[index];
+        let may_begin = may_begin && !lane.gives_way(self.alone);
         let Some(work) = &mut lane.work else {
             return Ok(Step::Waits);
         };

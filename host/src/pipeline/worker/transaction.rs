@@ -90,7 +90,7 @@ impl Transacting {
         matches!(self.phase, Phase::Committing(_))
     }
 
-    fn is_aborting(&self) -> bool {
+    pub fn is_aborting(&self) -> bool {
         matches!(self.phase, Phase::Aborting)
     }
 
@@ -134,6 +134,12 @@ where
     /// Whether a record may begin its way to the sink.
     pub(super) fn may_begin(&self) -> bool {
         self.transacting.as_ref().is_none_or(Transacting::is_open)
+    }
+
+    /// Whether what was sent is about to be read again.
+    pub(super) fn is_aborting(&self) -> bool {
+        let transacting = self.transacting.as_ref();
+        transacting.is_some_and(Transacting::is_aborting)
     }
 
     /// Whether everything that was sent counts already, or is told so as it comes.
