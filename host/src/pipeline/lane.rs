@@ -12,6 +12,8 @@ use crate::record::{NextOffset, Output, Rejected, TopicPartition, Verdict};
 pub struct Lane<B> {
     pub id: LaneId,
     pub partition: TopicPartition,
+    /// Where it began.
+    start: NextOffset,
     pub progress: Progress,
     /// What was fetched and is not sent yet.
     pub work: Option<Work<B>>,
@@ -35,6 +37,7 @@ impl<B> Lane<B> {
         Self {
             id,
             partition,
+            start,
             progress: Progress::new(start, stored),
             work: None,
             goes_back: false,
@@ -82,9 +85,10 @@ impl<B> Lane<B> {
         alone != Some(self.id) && (alone.is_some() || !self.suspects.is_empty())
     }
 
-    /// Reads everything from `position` on again, whatever was sent of it. Says
-    /// whether that is anything.
-    pub fn take_back(&mut self, position: NextOffset) -> bool {
+    /// Reads everything again from where the store is, or from its start where that
+    /// has nothing, whatever was sent of it. Says whether that is anything.
+    pub fn take_back(&mut self, stored: Option<NextOffset>) -> bool {
+        let position = stored.unwrap_or(self.start);
         let touched = self.goes_back
             || self.work.is_some()
             || self.progress.open() > 0
@@ -92,8 +96,13 @@ impl<B> Lane<B> {
         self.goes_back = false;
         self.work = None;
         self.letters.clear();
-        self.progress.take_back(position);
+        self.progress.take_back(position, stored.is_some());
         touched
+    }
+
+    /// What the store has as far as is known, or where the lane began.
+    pub fn last_stored(&self) -> NextOffset {
+        self.progress.is_stored().unwrap_or(self.start)
     }
 
     /// Whether some of a record's outputs are sent, and not all of them.

@@ -227,9 +227,10 @@ where
         }
     }
 
-    /// Whether everything that the source will ever give is done.
-    fn is_finished(&self) -> bool {
-        self.source.is_finished() && !self.lanes.iter().any(Lane::is_busy)
+    /// Whether everything that the source will ever give is done, and can't be given
+    /// back by a transaction that is aborted.
+    fn is_finished(&mut self) -> bool {
+        self.source.is_finished() && !self.lanes.iter().any(Lane::is_busy) && self.is_settled()
     }
 
     fn idle_for(&self) -> Duration {
@@ -256,6 +257,7 @@ where
                 if !self.is_clean() {
                     self.doom("partitions were lost", Blame::Surroundings);
                 }
+                self.expect_no_more(&partitions);
                 self.take_lanes(&partitions);
                 Ok(self.source.release(&partitions)?)
             }
