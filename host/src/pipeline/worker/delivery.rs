@@ -191,8 +191,11 @@ where
             is_letter: work.fallen.is_some(),
         };
         let sent = work.open.map_or(0, |open| open.sent);
-        // One that is suspect, or the first one after an outage, goes alone.
-        let careful = self.alone == Some(lane.id) || lane.rest.is_probing();
+        // One that is suspect, or the first one after an outage, goes alone; what is
+        // in front of a suspect need not.
+        let first = lane.suspects.first_key_value();
+        let suspected = first.is_none_or(|(suspect, _)| *suspect <= record.offset());
+        let careful = (self.alone == Some(lane.id) && suspected) || lane.rest.is_probing();
         if sent == 0 && careful && in_flight > 0 {
             return Ok(Step::Waits);
         }
