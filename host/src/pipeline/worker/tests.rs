@@ -15,6 +15,7 @@ mod refusals;
 mod simulation;
 mod stop;
 mod surroundings;
+mod transactions;
 
 type Fake = Worker<FakeSource, FakeSink, FakeStore, FakePlugin>;
 
