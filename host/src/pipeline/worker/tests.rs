@@ -18,6 +18,7 @@ mod simulation;
 mod starting;
 mod stop;
 mod surroundings;
+mod transactions;
 
 type Fake = Worker<FakeSource, FakeSink, FakeStore, FakePlugin>;
 
