@@ -5,7 +5,7 @@
 //! broker   a Kafka of this test process           process  one child, by its id
 //! client   what goes into topics and comes out    wait     conditions with a deadline
 //! host     `host …` and what it logs              target   where cargo and make leave files
-//! guests   compiled plugins and guests
+//! guests   compiled plugins and guests            proxy    requests that come late
 //! ```
 //!
 //! The tests themselves are in `tests/tests/it`. Here a failure is a panic
@@ -17,6 +17,7 @@ pub mod guests;
 pub mod headers;
 pub mod host;
 pub mod process;
+pub mod proxy;
 pub mod target;
 pub mod topics;
 pub mod wait;

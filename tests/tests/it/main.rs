@@ -18,6 +18,7 @@ mod orders;
 mod passthrough;
 mod pipeline;
 mod policies;
+mod proxy;
 mod rejected_outputs;
 mod replay;
 mod source;

@@ -1,0 +1,64 @@
+//! Producing in transactions, step by step.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, Producer};
+
+use super::produce::{ALL, Failures, send};
+use super::{Client, Record};
+
+/// For one step: librdkafka tries again for so long.
+const STEP: Duration = Duration::from_secs(30);
+
+/// A producer with a transactional id. What it leaves open when it is dropped,
+/// the broker aborts after the producer's `transaction.timeout.ms` (a minute).
+pub struct Transactional(BaseProducer<Failures>);
+
+impl Client {
+    /// The one producer with this id from now on: the broker refuses whatever an
+    /// earlier one still sends, and aborts what that has begun.
+    #[track_caller]
+    pub fn transactional(&self, id: &str) -> Transactional {
+        let producer: BaseProducer<Failures> = self
+            .config()
+            .set("transactional.id", id)
+            .set("linger.ms", "1")
+            .create_with_context(Failures::default())
+            .expect("the configuration is valid");
+        producer
+            .init_transactions(STEP)
+            .unwrap_or_else(|error| panic!("{id}: cannot begin: {error}"));
+        Transactional(producer)
+    }
+}
+
+impl Transactional {
+    #[track_caller]
+    pub fn begin(&self) {
+        self.0
+            .begin_transaction()
+            .unwrap_or_else(|error| panic!("no transaction can begin: {error}"));
+    }
+
+    /// Produces in order and returns when all are acknowledged.
+    #[track_caller]
+    pub fn produce(&self, topic: &str, records: impl IntoIterator<Item = Record>) {
+        let deadline = Instant::now() + ALL;
+        for record in records {
+            send(&self.0, topic, &record, deadline);
+        }
+        self.0
+            .flush(ALL)
+            .unwrap_or_else(|error| panic!("{topic}: not all acknowledged in {ALL:?}: {error}"));
+        self.0.context().assert_none(topic);
+    }
+
+    pub fn commit(&self) -> Result<(), KafkaError> {
+        self.0.commit_transaction(STEP)
+    }
+
+    pub fn abort(&self) -> Result<(), KafkaError> {
+        self.0.abort_transaction(STEP)
+    }
+}
