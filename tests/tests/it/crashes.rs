@@ -10,11 +10,11 @@ use crate::feeder::{Feeder, assert_all_in_order, assert_culprits_apart, record_o
 use crate::pipeline::{LONG, Pipeline, SHORT_SESSION, SOON, stop};
 
 /// Enough of a random number generator to choose moments (xorshift64*).
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
     /// A new seed each time; `MILLRACE_TEST_SEED` repeats one.
-    fn seeded() -> Random {
+    pub fn seeded() -> Random {
         let seed = match std::env::var("MILLRACE_TEST_SEED") {
             Ok(seed) => seed.parse().expect("a seed is a number"),
             Err(_) => RandomState::new().hash_one(0) | 1,
@@ -23,7 +23,7 @@ impl Random {
         Random(seed)
     }
 
-    fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;

@@ -8,6 +8,7 @@ mod crashes;
 mod dead_letters;
 mod demo;
 mod dlq;
+mod exactly_once;
 mod faults;
 mod feeder;
 mod groups;

@@ -1,0 +1,118 @@
+//! Processes that share a group come and go, one way or the other, and one is
+//! frozen while the others go on.
+
+use millrace_tests::{Host, Signal, eventually, eventually_ok};
+
+use super::mix::Mix;
+use super::{SHORT_TRANSACTION, finish, open_ends, start};
+use crate::pipeline::{Pipeline, SHORT_SESSION, SOON, stop};
+
+/// Waits until the group has so many members and they have their partitions.
+#[track_caller]
+fn wait_for_members(pipeline: &Pipeline, count: usize) {
+    let what = format!("{count} members in a stable group");
+    eventually_ok(SOON, &what, || {
+        let members = pipeline.client.members(&pipeline.group).len();
+        let state = pipeline.client.group_state(&pipeline.group);
+        match (members == count, &*state) {
+            (true, "Stable") => Ok(()),
+            _ => Err(format!("{members} members, {state}")),
+        }
+    });
+}
+
+#[test]
+fn processes_that_join_and_leave_by_any_signal_lose_and_double_nothing() {
+    let pipeline = Pipeline::with_dead_letters("come-and-go", 6);
+    let mix = Mix::of(&pipeline);
+    let feeder = mix.feed(&pipeline, 700);
+    let join = || start(&pipeline, SHORT_SESSION);
+    let flows = || pipeline.wait_for_more(300);
+
+    let first = join();
+    flows();
+    let mut second = join();
+    wait_for_members(&pipeline, 2);
+    flows();
+    let mut third = join();
+    wait_for_members(&pipeline, 3);
+    flows();
+    stop(first);
+    flows();
+    second.kill();
+    let fourth = join();
+    wait_for_members(&pipeline, 2);
+    flows();
+    third.kill();
+    // While that one is missed, another comes and one leaves.
+    let fifth = join();
+    stop(fourth);
+    wait_for_members(&pipeline, 1);
+    flows();
+    finish(&pipeline, &mix, fifth, feeder.finish());
+}
+
+#[test]
+fn a_process_that_was_frozen_beyond_its_session_doubles_nothing() {
+    let pipeline = Pipeline::with_dead_letters("frozen", 4);
+    let mix = Mix::of(&pipeline);
+    let feeder = mix.feed(&pipeline, 700);
+    let mut frozen = start(&pipeline, SHORT_SESSION);
+    pipeline.wait_for_more(300);
+    let other = start(&pipeline, SHORT_SESSION);
+    wait_for_members(&pipeline, 2);
+    pipeline.wait_for_more(300);
+
+    for _ in 0..2 {
+        frozen.signal(Signal::STOP);
+        // The other one has all of them.
+        wait_for_members(&pipeline, 1);
+        pipeline.wait_for_more(300);
+        frozen.signal(Signal::CONT);
+        wait_for_members(&pipeline, 2);
+        pipeline.wait_for_more(300);
+    }
+    stop(frozen);
+    finish(&pipeline, &mix, other, feeder.finish());
+}
+
+/// Its transaction is aborted under it, and nobody else takes its place.
+#[test]
+fn a_process_that_was_frozen_beyond_its_transaction_doubles_nothing() {
+    let pipeline = Pipeline::with_dead_letters("out-of-time", 1);
+    let mix = Mix::of(&pipeline);
+    let mut host = start(&pipeline, SHORT_TRANSACTION);
+    let mut written = 0;
+    for _ in 0..2 {
+        freeze_in_a_transaction(&pipeline, &mix, &mut host, &mut written);
+        eventually_ok(
+            SOON,
+            "the broker to end the transaction",
+            || match open_ends(&pipeline, &pipeline.output) {
+                None => Ok(()),
+                Some(ends) => Err(format!("{ends:?}")),
+            },
+        );
+        host.signal(Signal::CONT);
+        pipeline.wait_for_committed_total(written, SOON);
+    }
+    finish(&pipeline, &mix, host, written);
+}
+
+/// Feeds records until `host` stands still while some of their outputs are
+/// written and not yet committed.
+#[track_caller]
+fn freeze_in_a_transaction(pipeline: &Pipeline, mix: &Mix, host: &mut Host, written: &mut usize) {
+    let is_open = || open_ends(pipeline, &pipeline.output).is_some();
+    eventually_ok(SOON, "a freeze in a transaction", || {
+        pipeline.feed((*written..*written + 40).map(|number| mix.record(number, 1)));
+        *written += 40;
+        eventually(SOON, "an open transaction", || is_open().then_some(()));
+        host.signal(Signal::STOP);
+        if is_open() {
+            return Ok(());
+        }
+        host.signal(Signal::CONT);
+        Err("it was over already")
+    });
+}
