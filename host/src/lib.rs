@@ -11,6 +11,7 @@
 pub mod cli;
 pub mod config;
 pub mod doorbell;
+pub mod identity;
 pub mod kafka;
 pub mod names;
 pub mod pipeline;

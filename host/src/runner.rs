@@ -13,7 +13,8 @@ use anyhow::{Context as _, anyhow};
 
 use self::topics::{Needed, check_dead_letters, check_inputs};
 use self::worker::{Shared, policy, rules, work};
-use crate::config::{Pipeline, Start};
+use crate::config::{Guarantee, Pipeline, Start};
+use crate::identity::Identity;
 use crate::kafka::cluster::{Cluster, REACH};
 use crate::kafka::group::Membership;
 use crate::kafka::properties;
@@ -163,7 +164,9 @@ impl Prepared {
         let drain = self.pipeline.drain;
         let membership = self.membership()?;
         telemetry::running(&self.pipeline.name, &membership.group, workers);
+        let identity = self.identity(&membership.group)?;
         let shared = Arc::new(Shared {
+            identity,
             topics: Topics::new(Arc::clone(&self.cluster)).context("no thread could be started")?,
             rules: Arc::new(rules(&self.pipeline, &self.feed)),
             policy: policy(&self.pipeline, &self.component),
@@ -222,6 +225,15 @@ impl Prepared {
         }
         telemetry::stopped(counters);
         outcome
+    }
+
+    /// What names the transactions of this process, if there are any.
+    fn identity(&self, group: &str) -> Result<Option<Identity>, Fatal> {
+        let dry_run = matches!(&self.feed, Feed::Letters(replay) if replay.dry_run);
+        if self.pipeline.guarantee == Guarantee::AtLeastOnce || dry_run {
+            return Ok(None);
+        }
+        Identity::new(group, self.pipeline.input.instance_id.as_deref()).map(Some)
     }
 
     /// What every worker's consumer joins and reads.

@@ -181,6 +181,25 @@ pub fn lost(partitions: &[TopicPartition]) {
     );
 }
 
+/// A transaction's producer gives way to a new one.
+pub fn producer_replaced(id: &str, what: &str, why: &str, left_out: u64) {
+    let left_out = (left_out > 0).then_some(left_out);
+    tracing::warn!(
+        transactional_id = id,
+        why,
+        left_out,
+        "a producer could not {what}: a new one takes its place"
+    );
+}
+
+/// Everything since the last commit is done again.
+pub fn transaction_aborted(why: &str) {
+    tracing::warn!(
+        why,
+        "a transaction was aborted: nothing of it counts, and its records are read again"
+    );
+}
+
 pub fn commit_failed(partitions: &[TopicPartition], reason: &str) {
     tracing::warn!(
         partitions = %List(partitions),

@@ -1,19 +1,14 @@
 //! What librdkafka says by itself: its log lines, and the last thing that went
 //! wrong, which is what an error about an unreachable cluster has to name.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rdkafka::ClientContext;
-use rdkafka::Message as _;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::error::KafkaError;
-use rdkafka::message::DeliveryResult;
-use rdkafka::producer::ProducerContext;
 use rdkafka::types::RDKafkaErrorCode;
-
-use crate::pipeline::ports::{Ack, Refusal, Ticket};
 
 /// A consumer of ours.
 pub type Consumer = BaseConsumer<Context>;
@@ -22,16 +17,8 @@ pub type Consumer = BaseConsumer<Context>;
 #[derive(Clone, Default)]
 pub struct Context {
     trouble: Arc<Mutex<Option<String>>>,
-    answers: Arc<Mutex<Answers>>,
-}
-
-/// What the broker said of what was sent.
-#[derive(Default)]
-struct Answers {
-    acks: Vec<Ack>,
-    /// The topics that refused an output: they are gone, or take less than is
-    /// known.
-    troubled: BTreeSet<String>,
+    /// How many of the client's connections were closed, where somebody counts.
+    closed: Arc<AtomicU64>,
 }
 
 impl Context {
@@ -43,16 +30,12 @@ impl Context {
             .clone()
     }
 
-    /// Moves the acknowledgements that have come since the last call, and the
-    /// names of the topics that could not be written to.
-    pub fn take_acks(&self, into: &mut Vec<Ack>) -> BTreeSet<String> {
-        let mut answers = self.answers();
-        into.append(&mut answers.acks);
-        std::mem::take(&mut answers.troubled)
+    pub fn a_connection_closed(&self) {
+        self.closed.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn answers(&self) -> MutexGuard<'_, Answers> {
-        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    pub fn connections_closed(&self) -> u64 {
+        self.closed.load(Ordering::Relaxed)
     }
 }
 
@@ -87,44 +70,3 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {}
-
-impl ProducerContext for Context {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
-        let mut answers = self.answers();
-        let result = result.as_ref().map(|_| ()).map_err(|(error, message)| {
-            let refusal = refusal(error);
-            if !matches!(refusal, Refusal::Neighbour(_)) {
-                answers.troubled.insert(message.topic().to_owned());
-            }
-            refusal
-        });
-        answers.acks.push(Ack {
-            ticket: Ticket::from_bits(opaque as u64),
-            result,
-        });
-    }
-}
-
-/// Whose fault it is that the broker did not take an output.
-fn refusal(error: &KafkaError) -> Refusal {
-    use RDKafkaErrorCode as code;
-    match error.rdkafka_error_code() {
-        Some(other @ code::InvalidDifferentRecord) => Refusal::Neighbour(other.to_string()),
-        Some(
-            own @ (code::MessageSizeTooLarge
-            | code::MessageBatchTooLarge
-            | code::InvalidMessageSize
-            | code::InvalidRecord
-            | code::InvalidTimestamp
-            | code::InvalidMessage
-            | code::PolicyViolation),
-        ) => Refusal::Itself(own.to_string()),
-        Some(other) => Refusal::Surroundings(other.to_string()),
-        None => Refusal::Surroundings(error.to_string()),
-    }
-}
-
-/// The opaque of a delivery holds a whole ticket.
-const _: () = assert!(usize::BITS == 64, "a delivery's opaque must hold 64 bits");

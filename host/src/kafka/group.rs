@@ -147,7 +147,7 @@ impl Source for GroupSource {
                     facility,
                     message,
                 } => self.consumer.context().log(level, &facility, &message),
-                EventKind::Other => {}
+                EventKind::Deliveries | EventKind::Other => {}
             }
         }
         Ok(None)

@@ -39,6 +39,13 @@ impl Drop for OutputTopic {
 }
 
 impl OutputTopic {
+    /// Its handle in another producer. The old one's must still live.
+    pub fn replace_native(&mut self, native: NonNull<RDKafkaTopic>) {
+        let old = std::mem::replace(&mut self.native, native);
+        // SAFETY: ours, not used after this, and its producer lives.
+        unsafe { sys::rd_kafka_topic_destroy(old.as_ptr()) };
+    }
+
     /// Why the topic would not take an output of `size` bytes, if it would not.
     pub fn refuses(&self, outgoing: &Outgoing<'_>, size: usize, plain: bool) -> Option<Unwritable> {
         let (name, limits) = (&self.name, &self.limits);

@@ -73,6 +73,11 @@ impl GroupOffsets {
         })
     }
 
+    /// The group's member.
+    pub(super) fn consumer(&self) -> &Arc<Consumer> {
+        &self.consumer
+    }
+
     /// Those of a group for somebody who is no member of it.
     pub fn of(config: &ClientConfig, group: &str, stop: &Arc<Stop>) -> Result<Self, Fatal> {
         let mut config = config.clone();
@@ -132,7 +137,9 @@ impl OffsetStore for GroupOffsets {
     }
 }
 
-fn list_of(positions: &[(TopicPartition, NextOffset)]) -> Result<TopicPartitionList, Fatal> {
+pub(super) fn list_of(
+    positions: &[(TopicPartition, NextOffset)],
+) -> Result<TopicPartitionList, Fatal> {
     let mut list = TopicPartitionList::with_capacity(positions.len());
     for (partition, position) in positions {
         list.add_partition_offset(

@@ -8,11 +8,10 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::KafkaError;
-use rdkafka::producer::BaseProducer;
 
 use super::context::Context;
 
-use crate::config::{ConfigError, Connection, Pipeline, Settings};
+use crate::config::{ConfigError, Connection, Guarantee, Pipeline, Settings};
 
 /// What a user may not set, and why.
 const REFUSED: &[(&str, &str)] = &[
@@ -42,7 +41,11 @@ const REFUSED: &[(&str, &str)] = &[
     ("delivery.timeout.ms", TIMEOUT),
     ("message.send.max.retries", TIMEOUT),
     ("retries", TIMEOUT),
-    ("transactional.id", "this version writes no transactions"),
+    (
+        "transactional.id",
+        "with delivery.guarantee = \"exactly-once\" each worker has its own, by its group and \
+         input.instance_id",
+    ),
     ("bootstrap.servers", "use --brokers (kafka.brokers)"),
     ("metadata.broker.list", "use --brokers (kafka.brokers)"),
     ("group.id", "use --group (input.group)"),
@@ -89,6 +92,9 @@ const LARGEST_OUTPUT: &str = "16777216";
 /// librdkafka's default for `max.poll.interval.ms`.
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
+/// librdkafka's default for `transaction.timeout.ms`.
+const DEFAULT_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Outputs on their way: at most so many KiB and records a producer.
 const IN_FLIGHT_KIB: &str = "32768";
 const IN_FLIGHT_RECORDS: &str = "50000";
@@ -131,10 +137,13 @@ pub fn check(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError
         .create_with_context::<_, BaseConsumer<_>>(Context::default());
     refused(consumer.map(drop), "kafka.consumer.", settings)?;
     time_for_a_call(pipeline, settings)?;
+    if pipeline.guarantee == Guarantee::ExactlyOnce {
+        only_committed(pipeline, settings)?;
+        time_for_a_transaction(pipeline, settings)?;
+    }
     room_for_the_largest(&producer(pipeline, 0), settings)?;
-    let producer =
-        alone(producer(pipeline, 0)).create_with_context::<_, BaseProducer<_>>(Context::default());
-    refused(producer.map(drop), "kafka.producer.", settings)
+    let producer = super::producer::check(&alone(producer(pipeline, 0)));
+    refused(producer, "kafka.producer.", settings)
 }
 
 /// Like [`check`], for a reader.
@@ -169,6 +178,39 @@ fn time_for_a_call(pipeline: &Pipeline, settings: &Settings) -> Result<(), Confi
          instance: {PROPERTY} ({interval:?}) must be longer than both together, or the group \
          gives the partitions away meanwhile",
         settings.place("plugin.call")
+    )))
+}
+
+/// Records of aborted transactions are none.
+fn only_committed(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError> {
+    const PROPERTY: &str = "isolation.level";
+    match consumer(pipeline, 0, 1).get(PROPERTY) {
+        None | Some("read_committed") => Ok(()),
+        Some(other) => Err(ConfigError(format!(
+            "{PROPERTY} can't be {other} with {}: what is read must count itself",
+            settings.place("delivery.guarantee")
+        ))),
+    }
+}
+
+/// The broker aborts a transaction that is open for too long, with everything in
+/// it: a call of the plugin must find its end before.
+fn time_for_a_transaction(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError> {
+    const PROPERTY: &str = "transaction.timeout.ms";
+    let timeout = producer(pipeline, 0)
+        .get(PROPERTY)
+        .and_then(|value| value.parse().ok())
+        .map_or(DEFAULT_TRANSACTION_TIMEOUT, Duration::from_millis);
+    let (call, interval) = (pipeline.plugin.call, pipeline.commit_interval);
+    if call + interval < timeout {
+        return Ok(());
+    }
+    Err(ConfigError(format!(
+        "{} and {}: a transaction is open for {interval:?}, and for one call of the plugin more, \
+         which may take {call:?}: both together must be shorter than {PROPERTY} ({timeout:?}), \
+         after which the broker aborts it",
+        settings.place("delivery.commit_interval"),
+        settings.place("plugin.call"),
     )))
 }
 
@@ -314,9 +356,20 @@ pub fn producer(pipeline: &Pipeline, worker: usize) -> ClientConfig {
         .set("linger.ms", millis(pipeline.linger));
     extend(&mut config, &pipeline.properties.common);
     extend(&mut config, &pipeline.properties.producer);
+    config.set("enable.idempotence", "true");
+    match pipeline.guarantee {
+        Guarantee::AtLeastOnce => config.set("message.timeout.ms", "0"),
+        // An output that is late fails its transaction, which is done again:
+        // librdkafka takes the transaction's time-out for it.
+        Guarantee::ExactlyOnce => config.set("transactional.id", &pipeline.input.group),
+    };
     config
-        .set("enable.idempotence", "true")
-        .set("message.timeout.ms", "0");
+}
+
+/// For the producer of a worker whose outputs and positions are one.
+pub fn transactional_producer(pipeline: &Pipeline, worker: usize, id: &str) -> ClientConfig {
+    let mut config = producer(pipeline, worker);
+    config.set("transactional.id", id);
     config
 }
 

@@ -92,9 +92,8 @@ impl Queue {
     /// The next event.
     pub fn event(&self, timeout: Duration) -> Option<Event> {
         let ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: a live queue; the answer is ours to destroy, or null.
-        let event = unsafe { sys::rd_kafka_queue_poll(self.native.as_ptr(), ms) };
-        NonNull::new(event).map(Event)
+        // SAFETY: a live queue.
+        unsafe { Event::next(self.native.as_ptr(), ms) }
     }
 
     /// At most `max` messages that have arrived; `None` if there are none. Never
@@ -185,6 +184,8 @@ pub(super) enum EventKind {
         text: String,
     },
     Message,
+    /// Answers to what was produced.
+    Deliveries,
     /// A line of librdkafka's log.
     Log {
         level: RDKafkaLogLevel,
@@ -198,6 +199,36 @@ pub(super) enum EventKind {
 pub(super) struct Event(NonNull<RDKafkaEvent>);
 
 impl Event {
+    /// The next event of a queue, within so many milliseconds.
+    ///
+    /// # Safety
+    /// The queue must be a live one.
+    pub unsafe fn next(queue: *mut RDKafkaQueue, ms: i32) -> Option<Self> {
+        // SAFETY: the caller's; the answer is ours to destroy, or null.
+        let event = unsafe { sys::rd_kafka_queue_poll(queue, ms) };
+        NonNull::new(event).map(Self)
+    }
+
+    /// Each record that was produced: its opaque, what became of it, and how its
+    /// topic's name is found.
+    pub fn deliveries(
+        &self,
+        mut answer: impl FnMut(*mut c_void, RDKafkaErrorCode, &dyn Fn() -> String),
+    ) {
+        loop {
+            // SAFETY: a live event; the record is its own, and lives as long.
+            let record = unsafe { sys::rd_kafka_event_message_next(self.0.as_ptr()).as_ref() };
+            let Some(record) = record else {
+                return;
+            };
+            answer(record._private, RDKafkaErrorCode::from(record.err), &|| {
+                // SAFETY: a delivery's topic is set, and its name is a C string.
+                let name = unsafe { CStr::from_ptr(sys::rd_kafka_topic_name(record.rkt)) };
+                name.to_string_lossy().into_owned()
+            });
+        }
+    }
+
     pub fn kind(&self) -> EventKind {
         let event = self.0.as_ptr();
         // SAFETY: a live event.
@@ -209,6 +240,7 @@ impl Event {
             },
             sys::RD_KAFKA_EVENT_OFFSET_COMMIT => EventKind::OffsetCommit,
             sys::RD_KAFKA_EVENT_FETCH => EventKind::Message,
+            sys::RD_KAFKA_EVENT_DR => EventKind::Deliveries,
             sys::RD_KAFKA_EVENT_ERROR => EventKind::Error {
                 // SAFETY: as above.
                 fatal: unsafe { sys::rd_kafka_event_error_is_fatal(event) } != 0,

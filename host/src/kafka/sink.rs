@@ -1,11 +1,14 @@
 //! A worker's producers, polled on its own thread: one for nearly all topics, more
 //! for those that take only smaller batches. Idempotent, so that order is kept, and
-//! without a time-out of their own, so that an outage is waited out.
+//! without a time-out of their own, so that an outage is waited out. Where outputs
+//! and positions are one transaction there is one producer alone, with the smallest
+//! batches that a topic asks for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::CString;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, bail};
@@ -15,12 +18,16 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaTopic};
 
 use super::cluster::{Limits, Topic};
 use super::output_topic::OutputTopic;
+use super::producer::Producer;
 use super::rules::Rules;
-use super::sized_producer::SizedProducer;
+
 use super::topics::Topics;
+use super::transactions::Transactions;
 use crate::doorbell::Doorbell;
-use crate::pipeline::ports::{Ack, Admission, Fatal, Outgoing, Sent, Sink, Ticket, Unwritable};
-use crate::record::Record;
+use crate::pipeline::ports::{
+    Ack, Admission, Commit, Fatal, Outgoing, Sent, Sink, Ticket, Transaction, Unwritable,
+};
+use crate::record::{NextOffset, Record, TopicPartition};
 
 /// How old what is known of a topic may be when an output is refused for it.
 const OLD: Duration = Duration::from_secs(5);
@@ -44,11 +51,15 @@ pub struct ProducerSink {
     last: usize,
     /// The first one for nearly all topics; others for those that take only
     /// smaller batches, because librdkafka's `batch.size` is a producer's.
-    producers: Vec<SizedProducer>,
+    producers: Vec<Producer>,
     config: ClientConfig,
     topics: Topics,
     rules: Arc<Rules>,
     largest: usize,
+    /// What makes outputs and positions one, where the guarantee asks for it.
+    transactions: Option<Transactions>,
+    /// The size of the batches that the next transaction's producer has.
+    next_batch: usize,
     /// The clock's last reading: milliseconds since the epoch.
     now: i64,
     /// Whether a batch's size on the broker is that of its records.
@@ -61,6 +72,7 @@ impl ProducerSink {
         config: &ClientConfig,
         topics: Topics,
         rules: Arc<Rules>,
+        transactions: Option<Transactions>,
         bell: Doorbell,
     ) -> Result<Self, Fatal> {
         let number = |property: &str, default| {
@@ -69,7 +81,10 @@ impl ProducerSink {
                 .map_or(Some(default), |value| value.parse().ok())
                 .with_context(|| format!("{property} is no number"))
         };
+        let batch = number("batch.size", DEFAULT_BATCH)?;
         let mut this = Self {
+            transactions,
+            next_batch: batch,
             known: Vec::new(),
             by_name: HashMap::new(),
             last: 0,
@@ -84,7 +99,6 @@ impl ProducerSink {
             rules,
             bell,
         };
-        let batch = number("batch.size", DEFAULT_BATCH)?;
         this.producer_of(batch)?;
         Ok(this)
     }
@@ -95,7 +109,7 @@ impl ProducerSink {
             return Ok(found);
         }
         self.producers
-            .push(SizedProducer::new(&self.config, batch, &self.bell)?);
+            .push(Producer::new(&self.config, batch, &self.bell)?);
         Ok(self.producers.len() - 1)
     }
 
@@ -131,6 +145,8 @@ impl ProducerSink {
                 }
                 None => format!("topic {name} does not exist"),
             }))),
+            // One that takes less waits for the next transaction's producer.
+            Topic::Exists(limits) if self.shrinks_for(limits) => Ok(Admission::Later),
             Topic::Exists(limits) => {
                 self.know(name, limits)?;
                 Ok(Admission::Admitted)
@@ -214,12 +230,47 @@ impl ProducerSink {
 
     /// The index of the producer for a topic that takes no more than this.
     fn producer_for(&mut self, limits: Limits) -> Result<usize, Fatal> {
-        let usual = self.producers[0].batch;
-        match limits.batch {
-            // Powers of two, so that a thousand topics share a few producers.
-            Some(batch) if batch < usual => self.producer_of(1 << batch.max(1).ilog2()),
+        match self.smaller_than_usual(limits) {
+            Some(batch) if self.transactions.is_none() => self.producer_of(batch),
             _ => Ok(0),
         }
+    }
+
+    /// The size of the batches for a topic that does not take the usual ones.
+    fn smaller_than_usual(&self, limits: Limits) -> Option<usize> {
+        let batch = limits
+            .batch
+            .filter(|batch| *batch < self.producers[0].batch)?;
+        // Powers of two, so that a thousand topics share a few producers.
+        Some(1 << batch.max(1).ilog2())
+    }
+
+    /// Whether a transaction's one producer has to make smaller batches before it
+    /// can write to such a topic.
+    fn shrinks_for(&mut self, limits: Limits) -> bool {
+        match self.smaller_than_usual(limits) {
+            Some(batch) if self.transactions.is_some() => {
+                self.next_batch = self.next_batch.min(batch);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Puts a new producer in the place of the one that transactions have.
+    fn replace_producer(&mut self) -> Result<(), Fatal> {
+        let new = Producer::new(&self.config, self.next_batch, &self.bell)?;
+        let old = std::mem::replace(&mut self.producers[0], new);
+        for index in 0..self.known.len() {
+            let native = self.native_topic(&self.known[index].name, 0)?;
+            self.known[index].replace_native(native);
+        }
+        // Its threads end when they have closed their connections.
+        thread::Builder::new()
+            .name("retired producer".to_owned())
+            .spawn(move || drop(old))
+            .context("no thread could be started")?;
+        Ok(())
     }
 
     fn native_topic(&self, name: &str, producer: usize) -> Result<NonNull<RDKafkaTopic>, Fatal> {
@@ -294,6 +345,9 @@ impl<R: Record> Sink<R> for ProducerSink {
         };
         let (native, producer) = (topic.native, topic.producer);
         let producer = &self.producers[producer];
+        if let Some(transactions) = &mut self.transactions {
+            transactions.begin(producer)?;
+        }
         match producer.send(native, outgoing, source, ticket)? {
             RDKafkaErrorCode::NoError => Ok(Sent::Queued),
             RDKafkaErrorCode::QueueFull => Ok(Sent::Full),
@@ -307,6 +361,11 @@ impl<R: Record> Sink<R> for ProducerSink {
                 self.look_up_again(outgoing.topic);
                 Ok(Sent::Waits(format!("topic {}: {code}", outgoing.topic)))
             }
+            // The transaction has failed: nothing of it counts, and it is aborted.
+            _ if let Some(transactions) = &mut self.transactions => {
+                transactions.is_doomed();
+                Ok(Sent::Full)
+            }
             code => bail!(
                 "the producer can't go on: {code} ({code:?}){}",
                 producer
@@ -318,11 +377,66 @@ impl<R: Record> Sink<R> for ProducerSink {
 
     fn acks(&mut self, into: &mut Vec<Ack>) -> Result<(), Fatal> {
         self.now = millis_since_epoch();
-        for index in 0..self.producers.len() {
-            for topic in self.producers[index].acks(into) {
-                self.look_up_again(&topic);
-            }
+        let mut troubled = BTreeSet::new();
+        for producer in &self.producers {
+            producer.acks(into, &mut troubled);
+        }
+        for topic in troubled {
+            self.look_up_again(&topic);
         }
         Ok(())
+    }
+
+    fn transaction(&mut self) -> Option<&mut dyn Transaction> {
+        match self.transactions {
+            Some(_) => Some(self),
+            None => None,
+        }
+    }
+}
+
+impl ProducerSink {
+    /// The transactions and their producer.
+    fn transacting(&mut self) -> Result<(&mut Transactions, &Producer), Fatal> {
+        let transactions = self.transactions.as_mut();
+        let transactions = transactions.context("this sink knows no transactions")?;
+        Ok((transactions, &self.producers[0]))
+    }
+}
+
+impl Transaction for ProducerSink {
+    fn is_ready(&mut self) -> Result<bool, Fatal> {
+        let shrinks = self.next_batch < self.producers[0].batch;
+        let (transactions, producer) = self.transacting()?;
+        if let Some(goes_on) = transactions.goes_on(producer) {
+            return Ok(goes_on);
+        }
+        if shrinks || transactions.needs_producer(producer) {
+            transactions.producer_is_new();
+            self.replace_producer()?;
+        }
+        let (transactions, producer) = self.transacting()?;
+        transactions.may_begin(producer)
+    }
+
+    fn hurry(&mut self) {
+        self.producers[0].flush(1);
+    }
+
+    fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<Commit, Fatal> {
+        let (transactions, producer) = self.transacting()?;
+        transactions.commit(producer, positions)
+    }
+
+    fn abort(&mut self) -> Result<bool, Fatal> {
+        let (transactions, producer) = self.transacting()?;
+        producer.purge();
+        // What is purged is answered, and librdkafka waits until that is heard.
+        producer.acks(&mut Vec::new(), &mut BTreeSet::new());
+        if !transactions.abort(producer)? {
+            return Ok(false);
+        }
+        producer.acks(&mut Vec::new(), &mut BTreeSet::new());
+        self.is_ready()
     }
 }

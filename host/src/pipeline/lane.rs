@@ -68,9 +68,29 @@ impl<B> Lane<B> {
         true
     }
 
-    /// Forgets what was kept of records that are done.
-    pub fn forget_done(&mut self) {
-        let done = self.progress.done().0;
+    /// Reads everything from `position` on again, whatever was sent of it. Says
+    /// whether that is anything.
+    pub fn take_back(&mut self, position: NextOffset) -> bool {
+        let touched = self.goes_back
+            || self.work.is_some()
+            || self.progress.open() > 0
+            || self.progress.done() != position;
+        self.goes_back = false;
+        self.work = None;
+        self.letters.clear();
+        self.progress.take_back(position);
+        touched
+    }
+
+    /// Whether some of a record's outputs are sent, and not all of them.
+    pub fn is_half_sent(&self) -> bool {
+        let open = self.work.as_ref().and_then(|work| work.open);
+        open.is_some_and(|open| open.sent > 0)
+    }
+
+    /// Forgets what was kept of records before this position.
+    pub fn forget_before(&mut self, position: NextOffset) {
+        let done = position.0;
         while self
             .suspects
             .first_key_value()
@@ -149,6 +169,11 @@ pub struct Later {
 impl Later {
     /// What a look-up of a topic that is there does not take.
     pub const LONG: Duration = Duration::from_secs(2);
+
+    /// Whether a record is put off.
+    pub fn is_begun(&self) -> bool {
+        self.since.is_some()
+    }
 
     /// Says once that it takes long.
     pub fn is_long(&mut self, now: Instant) -> bool {

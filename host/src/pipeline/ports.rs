@@ -205,10 +205,19 @@ pub enum Refusal {
     /// For what it is, or for what went out in one batch with it, which the
     /// broker does not always tell apart.
     Itself(String),
-    /// For what certainly is another record's fault.
+    /// For what certainly is another record's fault, or nobody's: the transaction
+    /// that it was in was given up.
     Neighbour(String),
     /// For nothing of its own: the topic, the authorisation.
     Surroundings(String),
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Itself(why) | Self::Neighbour(why) | Self::Surroundings(why) => f.write_str(why),
+        }
+    }
 }
 
 /// Where outputs go.
@@ -232,7 +241,8 @@ pub trait Sink<R: Record> {
 /// done.
 pub trait Transaction {
     /// Whether outputs may be sent: the last one is ended, and nothing of it can
-    /// touch the next one.
+    /// touch the next one. Where one has begun, `false` says that it can only be
+    /// aborted.
     fn is_ready(&mut self) -> Result<bool, Fatal>;
     /// What waits for others on its way out goes out now.
     fn hurry(&mut self);

@@ -100,8 +100,10 @@ impl Progress {
 
     /// One output of the record was refused by the broker: the record stays open,
     /// so that nothing from it on is committed before a [`restart`](Self::restart).
-    pub fn refused(&mut self) {
-        self.outstanding = self.outstanding.saturating_sub(1);
+    pub fn refused(&mut self, sequence: Sequence) {
+        if self.entry(sequence).is_some() {
+            self.outstanding = self.outstanding.saturating_sub(1);
+        }
     }
 
     /// Everything that the record leads to was handed to the sink (nothing, if
@@ -117,6 +119,22 @@ impl Progress {
         self.head = self.head.wrapping_add(self.entries.len() as u64);
         self.entries.clear();
         self.done
+    }
+
+    /// Forgets everything that was sent, answered or not, since the store was at
+    /// `position`, and goes on from there. Answers that come all the same find
+    /// nothing.
+    pub fn take_back(&mut self, position: NextOffset) {
+        self.head = self.head.wrapping_add(self.entries.len() as u64);
+        self.entries.clear();
+        self.outstanding = 0;
+        self.done = position;
+        self.stored(position);
+    }
+
+    /// What the store certainly has; `None` while that is nothing.
+    pub fn is_stored(&self) -> Option<NextOffset> {
+        self.stored
     }
 
     /// How many records have begun their way and are not done.

@@ -10,10 +10,12 @@
 mod assignment;
 mod delivery;
 mod ending;
+mod transaction;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::transaction::{Blame, Transacting};
 use crate::pipeline::batch;
 use crate::pipeline::isolate;
 use crate::pipeline::lane::{Lane, Work};
@@ -94,6 +96,8 @@ pub struct Worker<S: Source, K, O, T> {
     alone: Option<LaneId>,
     /// Since when it is chosen, and has sent nothing.
     alone_since: Instant,
+    /// Set where outputs and positions count together or not at all.
+    transacting: Option<Transacting>,
     /// Outputs without an answer whose assignments are over.
     strays: usize,
     /// What this worker last added to the common lag.
@@ -108,12 +112,13 @@ where
     T: Transform,
 {
     pub fn new(
-        (source, sink, offsets, transform): (S, K, O, T),
+        (source, mut sink, offsets, transform): (S, K, O, T),
         settings: Settings,
         counters: Arc<Counters>,
         tap: Option<Tap>,
     ) -> Self {
         let next_commit = source.now() + settings.commit_interval;
+        let transacting = sink.transaction().map(|_| Transacting::default());
         Self {
             source,
             sink,
@@ -136,6 +141,7 @@ where
             full: false,
             alone: None,
             alone_since: next_commit,
+            transacting,
             strays: 0,
             lag: 0,
         }
@@ -206,12 +212,19 @@ where
             self.next_commit = self.source.now() + self.settings.commit_interval;
             self.count_lag();
             self.say_if_idle();
-            let positions = take_positions(self.lanes.iter_mut(), Progress::committable);
-            if !positions.is_empty() {
-                self.offsets.commit(&positions)?;
+            if self.transacting.is_some() {
+                self.close_transaction();
+            } else {
+                let positions = take_positions(self.lanes.iter_mut(), Progress::committable);
+                if !positions.is_empty() {
+                    self.offsets.commit(&positions)?;
+                }
             }
         }
-        Ok(pace)
+        match self.turn_transaction()? {
+            Pace::Busy => Ok(Pace::Busy),
+            Pace::Idle => Ok(pace),
+        }
     }
 
     /// Whether everything that the source will ever give is done.
@@ -239,6 +252,10 @@ where
             SourceEvent::Revoked(partitions) => self.on_revoked(&partitions),
             SourceEvent::Lost(partitions) => {
                 telemetry::lost(&partitions);
+                // Their positions can't be stored any more.
+                if !self.is_clean() {
+                    self.doom("partitions were lost", Blame::Surroundings);
+                }
                 self.take_lanes(&partitions);
                 Ok(self.source.release(&partitions)?)
             }
@@ -274,7 +291,7 @@ where
         if (!alone && (self.alone.is_some() || has_suspects)) || lane.rest.lasts(now) {
             return Ok(Pace::Idle);
         }
-        if lane.goes_back {
+        if lane.goes_back && self.transacting.is_none() {
             if lane.progress.outstanding() > 0 {
                 return Ok(Pace::Idle);
             }
@@ -291,6 +308,13 @@ where
                     Some(records) => lane.work = Some(Work::new(records)),
                     None => return Ok(Pace::Idle),
                 }
+            }
+            // A hunt takes its time, and the broker gives an open transaction only
+            // so much.
+            let hunts = |work: &Work<_>| work.hunt.is_on(work.next);
+            if lane.work.as_ref().is_some_and(hunts) && !self.is_clean() {
+                self.close_transaction();
+                return Ok(Pace::Idle);
             }
             self.judge(index)?;
             pace = Pace::Busy;

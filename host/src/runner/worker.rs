@@ -5,12 +5,14 @@ use std::sync::Arc;
 use super::Feed;
 use crate::config::{Choice, Pipeline};
 use crate::doorbell::Doorbell;
+use crate::identity::Identity;
 use crate::kafka::group::{self, Membership};
 use crate::kafka::positions::GroupOffsets;
 use crate::kafka::properties;
 use crate::kafka::rules::Rules;
 use crate::kafka::sink::ProducerSink;
 use crate::kafka::topics::Topics;
+use crate::kafka::transactions::Transactions;
 use crate::pipeline::batch::Limits;
 use crate::pipeline::dead_letter::Provenance;
 use crate::pipeline::policy::Policy;
@@ -28,6 +30,8 @@ pub struct Shared {
     pub membership: Membership,
     /// Where it is kept what was replayed.
     pub replay_group: String,
+    /// Names the workers' producers, where outputs and positions are one.
+    pub identity: Option<Identity>,
     pub topics: Topics,
     pub rules: Arc<Rules>,
     pub policy: Policy,
@@ -82,19 +86,24 @@ pub fn work(
     let pipeline = &shared.pipeline;
     let bell = Doorbell::for_this_thread();
     shared.stop.rings(bell.clone());
-    let sink = ProducerSink::new(
-        &properties::producer(pipeline, number),
-        shared.topics.clone(),
-        Arc::clone(&shared.rules),
-        bell.clone(),
-    )?;
     let partitions = shared.membership.partitions.iter();
     let partitions = partitions.map(|(_, count)| *count).sum();
     let (source, offsets) = group::join(
         &properties::consumer(pipeline, number, partitions),
         shared.membership.clone(),
-        bell,
+        bell.clone(),
         Arc::clone(&shared.stop),
+    )?;
+    let id = shared.identity.as_ref().map(|identity| identity.of(number));
+    let sink = ProducerSink::new(
+        &match &id {
+            Some(id) => properties::transactional_producer(pipeline, number, id),
+            None => properties::producer(pipeline, number),
+        },
+        shared.topics.clone(),
+        Arc::clone(&shared.rules),
+        id.map(|id| Transactions::new(id, &offsets)),
+        bell,
     )?;
     let Feed::Letters(replay) = &shared.feed else {
         return shared.drive((source, sink, offsets, instance), tap);

@@ -230,6 +230,29 @@ fn a_local_store_and_exactly_once_exclude_each_other() {
 }
 
 #[test]
+fn exactly_once_reads_what_counts_itself() {
+    let exactly_once = "delivery.guarantee = 'exactly-once'";
+    let error = error(&format!(
+        "{exactly_once}\n[kafka.consumer]\n'isolation.level' = 'read_uncommitted'"
+    ));
+    assert!(error.contains("read_uncommitted"), "{error}");
+}
+
+#[test]
+fn a_transaction_outlasts_a_call_of_the_plugin() {
+    let exactly_once = "delivery.guarantee = 'exactly-once'";
+    let error = error(&format!("{exactly_once}\nplugin.call = '2m'"));
+    assert!(
+        error.starts_with("delivery.commit_interval and plugin.call (pipeline.toml, line 4): "),
+        "{error}"
+    );
+    assert!(error.contains("transaction.timeout.ms (60s)"), "{error}");
+    pipeline(&format!(
+        "{exactly_once}\nplugin.call = '2m'\n[kafka.producer]\n'transaction.timeout.ms' = 180000"
+    ));
+}
+
+#[test]
 fn partitions_are_given_out_by_hand_only_with_a_local_store() {
     assert!(error("input.partitions = '0-3'").contains("recovery store"));
     let pipeline = pipeline("input.partitions = '0-3'\nrecovery.dir = 'store'");
@@ -414,7 +437,7 @@ fn a_property_that_would_break_the_promise_is_refused_with_its_place_and_the_rea
             ("enable.idempotence", "false", "idempotence"),
             ("delivery.report.only.error", "true", "acknowledgement"),
             ("message.timeout.ms", "1000", "a lost record"),
-            ("transactional.id", "'t'", "transactions"),
+            ("transactional.id", "'t'", "exactly-once"),
             ("bootstrap.servers", "'b'", "--brokers"),
             ("group.id", "'g'", "--group"),
         ] {

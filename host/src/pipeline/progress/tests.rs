@@ -137,7 +137,7 @@ fn a_refused_output_keeps_its_record_open_for_good() {
     let mut progress = progress();
     let first = send_one(&mut progress, 0);
     let second = send_one(&mut progress, 1);
-    progress.refused();
+    progress.refused(first);
     progress.acknowledged(second);
     assert_eq!(progress.outstanding(), 0);
     assert_eq!(progress.committable(), None);

@@ -26,6 +26,10 @@ where
         } else {
             self.idle_since = None;
         }
+        // The store answers only when no transaction of ours is under way there.
+        if !self.is_clean() && !partitions.is_empty() {
+            self.end_transaction(self.source.now() + self.settings.drain)?;
+        }
         let stored = self
             .offsets
             .stored(&partitions)
@@ -73,6 +77,13 @@ where
     /// committed, what is not sent is left to the next owner.
     pub(super) fn on_revoked(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
         let deadline = self.source.now() + self.settings.drain;
+        if self.transacting.is_some() {
+            // What was sent of these counts together with all else.
+            self.end_transaction(self.last_ack(deadline))?;
+            let lanes = self.take_lanes(partitions);
+            telemetry::revoked(partitions, in_flight(&lanes));
+            return Ok(self.source.release(partitions)?);
+        }
         self.drain(self.last_ack(deadline), |lane| {
             partitions.contains(&lane.partition)
         })?;

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, anyhow};
 
+use super::transaction::Blame;
 use super::{Pace, Worker, in_flight};
 use crate::pipeline::dead_letter;
 use crate::pipeline::lane::{Fallen, Later, Open};
@@ -75,9 +76,16 @@ where
     /// While a record has to be tried alone, the other lanes send nothing.
     pub(super) fn choose_alone(&mut self) {
         let now = self.source.now();
-        // Not only what is acknowledged is done: a suspect may have been dropped.
+        // Not only what is acknowledged is done: a suspect may have been dropped. An
+        // abort takes back what is not stored.
         for lane in &mut self.lanes {
-            lane.forget_done();
+            let safe = match self.transacting {
+                Some(_) => lane.progress.is_stored(),
+                None => Some(lane.progress.done()),
+            };
+            if let Some(position) = safe {
+                lane.forget_before(position);
+            }
         }
         // It waits for what the others have in flight, and an outage may keep that
         // from them: then they have their turn again.
@@ -103,11 +111,16 @@ where
     /// The broker did not take an output that was on its way.
     fn refused(&mut self, index: usize, ticket: Ticket, refusal: Refusal) {
         let lane = &mut self.lanes[index];
-        lane.progress.refused();
+        lane.progress.refused(ticket.sequence);
         let Some(offset) = lane.progress.offset(ticket.sequence) else {
             return;
         };
         let position = lane.partition.at(offset);
+        let blame = match &refusal {
+            Refusal::Itself(_) => Blame::Record,
+            Refusal::Neighbour(_) | Refusal::Surroundings(_) => Blame::Surroundings,
+        };
+        let said = format!("the broker refused an output of the record at {position}: {refusal}");
         match refusal {
             Refusal::Itself(why) => {
                 if !lane.suspect(offset, why.clone()) {
@@ -117,12 +130,13 @@ where
             }
             Refusal::Neighbour(_) => lane.goes_back = true,
             Refusal::Surroundings(why) => {
-                if !std::mem::replace(&mut lane.goes_back, true) {
+                if !std::mem::replace(&mut lane.goes_back, true) && self.transacting.is_none() {
                     let long = lane.rest.begin(self.source.now());
                     self.counters.waits(&position, &why, long);
                 }
             }
         }
+        self.doom(&said, blame);
     }
 
     /// Sends what is judged, in order, as far as the sink takes it.
@@ -145,6 +159,7 @@ where
             Some(_) => in_flight(&self.lanes) + self.strays,
             None => self.lanes[index].progress.outstanding(),
         };
+        let (may_begin, is_clean) = (self.may_begin(), self.is_clean());
         let lane = &mut self.lanes[index];
         let Some(work) = &mut lane.work else {
             return Ok(Step::Waits);
@@ -174,6 +189,13 @@ where
         // One that is suspect, or the first one after an outage, goes alone.
         let careful = self.alone == Some(lane.id) || lane.rest.is_probing();
         if sent == 0 && careful && in_flight > 0 {
+            return Ok(Step::Waits);
+        }
+        if sent == 0 && !may_begin {
+            return Ok(Step::Waits);
+        }
+        if sent == 0 && careful && !is_clean {
+            self.close_transaction();
             return Ok(Step::Waits);
         }
         // Nothing of a record is sent unless all of it can be. What was put off in
@@ -224,6 +246,9 @@ where
                 Sent::Queued => {
                     lane.progress.sent(open.sequence);
                     open.sent += 1;
+                    if let Some(transacting) = &mut self.transacting {
+                        transacting.is_used();
+                    }
                 }
                 Sent::Full => {
                     self.full = true;

@@ -17,7 +17,7 @@ pub(super) const FOR_THE_COMMIT: Duration = Duration::from_secs(2);
 pub(super) const COMMIT_AGAIN: Duration = Duration::from_millis(100);
 
 /// How often a drain looks at its deadline.
-const DRAIN_TICK: Duration = Duration::from_millis(10);
+pub(super) const DRAIN_TICK: Duration = Duration::from_millis(10);
 
 impl<S, K, O, T> Worker<S, K, O, T>
 where
@@ -29,6 +29,12 @@ where
     /// The end of the run: what is half sent is sent, everything sent is
     /// acknowledged, everything acknowledged is committed.
     pub(super) fn finish(&mut self, deadline: Instant) -> Result<(), Failure> {
+        if self.transacting.is_some() {
+            let ended = self.end_transaction(self.last_ack(deadline));
+            self.counters.lag_changed(-self.lag);
+            self.lag = 0;
+            return self.ended(ended?);
+        }
         let drained = self.drain(self.last_ack(deadline), |_| true);
         let committed = self.commit_last(deadline);
         self.counters.lag_changed(-self.lag);
@@ -46,6 +52,21 @@ where
             outstanding => Err(Failure::Fatal(anyhow::anyhow!(
                 "{outstanding} outputs were not acknowledged within shutdown.drain; their records \
                  are not committed and will be read again"
+            ))),
+        }
+    }
+
+    /// The end of the run's last transaction.
+    fn ended(&mut self, in_time: bool) -> Result<(), Failure> {
+        if let Some(error) = self.broken.take() {
+            return Err(Failure::Fatal(error));
+        }
+        let unstored = self.lanes.iter().any(|l| l.progress.unstored().is_some());
+        match in_time && self.is_clean() && !unstored {
+            true => Ok(()),
+            false => Err(Failure::Fatal(anyhow::anyhow!(
+                "the last transaction could not be finished within shutdown.drain: nothing of it \
+                 counts, and its records will be read again"
             ))),
         }
     }

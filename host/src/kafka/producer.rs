@@ -2,19 +2,21 @@
 //! queue where its acknowledgements arrive.
 
 use std::collections::BTreeSet;
+use std::ffi::{c_int, c_void};
+use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::ptr::{self, NonNull};
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use rdkafka::ClientConfig;
 use rdkafka::bindings as sys;
-use rdkafka::producer::{BaseProducer, Producer as _};
-use rdkafka::types::{RDKafka, RDKafkaErrorCode, RDKafkaQueue, RDKafkaTopic};
+use rdkafka::client::Client;
+use rdkafka::error::KafkaError;
+use rdkafka::types::{RDKafka, RDKafkaErrorCode, RDKafkaQueue, RDKafkaTopic, RDKafkaType};
+use rdkafka::{ClientConfig, ClientContext as _};
 
 use super::context::Context;
-use super::queue;
+use super::queue::{self, Event, EventKind};
 use crate::doorbell::Doorbell;
-use crate::pipeline::ports::{Ack, Fatal, Outgoing, Ticket};
+use crate::pipeline::ports::{Ack, Fatal, Outgoing, Refusal, Ticket};
 use crate::record::{OutputHeaders, OwnedHeader, Record};
 
 /// librdkafka's `RD_KAFKA_PARTITION_UA`: the partitioner chooses.
@@ -24,36 +26,69 @@ const PARTITION_UA: i32 = -1;
 const MOST_EVENTS: usize = 10_000;
 
 /// See the module's words.
-pub struct SizedProducer {
+pub struct Producer {
     /// librdkafka's `batch.size`.
     pub batch: usize,
-    // Before the producer, whose queue it is.
+    // Before the client, whose queue it is.
     queue: MainQueue,
-    producer: BaseProducer<Context>,
+    client: Client<Context>,
 }
 
-impl SizedProducer {
+/// Has librdkafka check a producer's configuration.
+pub fn check(config: &ClientConfig) -> Result<(), KafkaError> {
+    client(config).map(drop)
+}
+
+/// rdkafka's own producer reports deliveries to a callback, one at a time and
+/// behind a lock; here they are events, as everything else is.
+fn client(config: &ClientConfig) -> Result<Client<Context>, KafkaError> {
+    let native = config.create_native_config()?;
+    // SAFETY: a live configuration, which is the client's from here on.
+    unsafe {
+        sys::rd_kafka_conf_set_events(
+            native.ptr(),
+            sys::RD_KAFKA_EVENT_DR | sys::RD_KAFKA_EVENT_ERROR,
+        );
+        sys::rd_kafka_conf_set_closesocket_cb(native.ptr(), Some(close_native));
+    }
+    Client::new(
+        config,
+        native,
+        RDKafkaType::RD_KAFKA_PRODUCER,
+        Context::default(),
+    )
+}
+
+/// Closes a connection, and counts it: what was sent on it may still arrive.
+unsafe extern "C" fn close_native(socket: c_int, opaque: *mut c_void) -> c_int {
+    // SAFETY: the opaque is the client's context (`Client::new`), which outlives it.
+    let context = unsafe { &*opaque.cast::<Context>() };
+    context.a_connection_closed();
+    // SAFETY: librdkafka hands the socket over for good.
+    drop(unsafe { OwnedFd::from_raw_fd(socket) });
+    0
+}
+
+impl Producer {
     pub fn new(config: &ClientConfig, batch: usize, bell: &Doorbell) -> Result<Self, Fatal> {
         let mut config = config.clone();
         config.set("batch.size", batch.to_string());
-        let producer: BaseProducer<Context> = config
-            .create_with_context(Context::default())
-            .context("the producer could not be made")?;
-        let queue = MainQueue::of(&producer, bell).context("librdkafka has no producer's queue")?;
+        let client = client(&config).context("the producer could not be made")?;
+        let queue = MainQueue::of(&client, bell).context("librdkafka has no producer's queue")?;
         Ok(Self {
             batch,
             queue,
-            producer,
+            client,
         })
     }
 
     pub fn native(&self) -> *mut RDKafka {
-        self.producer.client().native_ptr()
+        self.client.native_ptr()
     }
 
     /// Why the producer can't go on at all, if it can't.
     pub fn fatal_error(&self) -> Option<String> {
-        self.producer.client().fatal_error().map(|(_, why)| why)
+        self.client.fatal_error().map(|(_, why)| why)
     }
 
     /// Hands one output over, by the handle that its topic has in this producer.
@@ -109,20 +144,89 @@ impl SizedProducer {
         Ok(code)
     }
 
-    /// Adds what was acknowledged since the last call, and says which topics
-    /// could not be written to. Never blocks.
-    pub fn acks(&self, into: &mut Vec<Ack>) -> BTreeSet<String> {
-        // Each poll serves one event, which holds the acknowledgements of one
-        // response, an error, or a log line.
+    /// How many of its connections were closed so far.
+    pub fn connections_closed(&self) -> u64 {
+        self.client.context().connections_closed()
+    }
+
+    /// Gives up everything that waits to be sent: it is answered as refused.
+    pub fn purge(&self) {
+        // SAFETY: the client lives. The only error is of flags that there are not.
+        unsafe { sys::rd_kafka_purge(self.native(), sys::RD_KAFKA_PURGE_F_QUEUE) };
+    }
+
+    /// Sends what waits for others to go with it, for at most `ms` milliseconds.
+    pub fn flush(&self, ms: c_int) {
+        // SAFETY: the client lives. A time-out is no error here.
+        unsafe { sys::rd_kafka_flush(self.native(), ms) };
+    }
+
+    /// Adds what was acknowledged since the last call, and the topics that could
+    /// not be written to. Never blocks.
+    pub fn acks(&self, into: &mut Vec<Ack>, troubled: &mut BTreeSet<String>) {
         for _ in 0..MOST_EVENTS {
-            if self.queue.is_empty() {
-                break;
+            let Some(event) = self.queue.event() else {
+                return;
+            };
+            match event.kind() {
+                EventKind::Deliveries => event.deliveries(|opaque, code, topic| {
+                    let result = match code {
+                        RDKafkaErrorCode::NoError => Ok(()),
+                        code => Err(refusal(code)),
+                    };
+                    if matches!(result, Err(Refusal::Itself(_) | Refusal::Surroundings(_))) {
+                        troubled.insert(topic());
+                    }
+                    let ticket = Ticket::from_bits(opaque.addr() as u64);
+                    into.push(Ack { ticket, result });
+                }),
+                EventKind::Error { code, text, .. } => {
+                    self.client.context().error(KafkaError::Global(code), &text);
+                }
+                EventKind::Log {
+                    level,
+                    facility,
+                    message,
+                } => self.client.context().log(level, &facility, &message),
+                _ => {}
             }
-            self.producer.poll(Duration::ZERO);
         }
-        self.producer.context().take_acks(into)
     }
 }
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        // Nobody hears any more what becomes of it.
+        // SAFETY: the client lives.
+        unsafe {
+            sys::rd_kafka_purge(
+                self.native(),
+                sys::RD_KAFKA_PURGE_F_QUEUE | sys::RD_KAFKA_PURGE_F_INFLIGHT,
+            );
+        }
+    }
+}
+
+/// Whose fault it is that the broker did not take an output.
+fn refusal(code: RDKafkaErrorCode) -> Refusal {
+    use RDKafkaErrorCode as of;
+    match code {
+        of::InvalidDifferentRecord | of::PurgeQueue | of::PurgeInflight => {
+            Refusal::Neighbour(code.to_string())
+        }
+        of::MessageSizeTooLarge
+        | of::MessageBatchTooLarge
+        | of::InvalidMessageSize
+        | of::InvalidRecord
+        | of::InvalidTimestamp
+        | of::InvalidMessage
+        | of::PolicyViolation => Refusal::Itself(code.to_string()),
+        _ => Refusal::Surroundings(code.to_string()),
+    }
+}
+
+// SAFETY: librdkafka's queues are thread-safe, as its clients are.
+unsafe impl Send for MainQueue {}
 
 /// A producer's own queue, where acknowledgements, errors and log lines arrive.
 struct MainQueue {
@@ -133,9 +237,9 @@ struct MainQueue {
 
 impl MainQueue {
     /// Rings from now on when something arrives.
-    fn of(producer: &BaseProducer<Context>, bell: &Doorbell) -> Option<Self> {
+    fn of(client: &Client<Context>, bell: &Doorbell) -> Option<Self> {
         // SAFETY: the client lives; the answer is a new reference or null.
-        let native = unsafe { sys::rd_kafka_queue_get_main(producer.client().native_ptr()) };
+        let native = unsafe { sys::rd_kafka_queue_get_main(client.native_ptr()) };
         let native = NonNull::new(native)?;
         // SAFETY: the bell that the opaque points into is kept beside the queue,
         // and `drop` switches the callback off first.
@@ -152,9 +256,10 @@ impl MainQueue {
         })
     }
 
-    fn is_empty(&self) -> bool {
-        // SAFETY: a live queue.
-        unsafe { sys::rd_kafka_queue_length(self.native.as_ptr()) == 0 }
+    /// The next event, if there is one.
+    fn event(&self) -> Option<Event> {
+        // SAFETY: a live queue; the answer is ours to destroy, or null.
+        unsafe { Event::next(self.native.as_ptr(), 0) }
     }
 }
 
@@ -168,7 +273,10 @@ impl Drop for MainQueue {
     }
 }
 
-/// The ticket in a delivery's opaque, which `context` asserts to be wide enough.
+/// The opaque of a delivery holds a whole ticket.
+const _: () = assert!(usize::BITS == 64, "a delivery's opaque must hold 64 bits");
+
+/// The ticket in a delivery's opaque.
 fn opaque(ticket: Ticket) -> usize {
     usize::from_ne_bytes(ticket.to_bits().to_ne_bytes())
 }

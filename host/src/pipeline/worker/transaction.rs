@@ -1,0 +1,323 @@
+//! Exactly once: outputs and positions end together, one transaction a commit
+//! interval. While one ends, no record begins its way; plugins go on working.
+//!
+//! ```text
+//! Preparing → Open → Closing → Committing → Preparing
+//!               └───────┴───────────┴→ Aborting ─┘
+//! ```
+//!
+//! Nothing is sent ahead of a decision: a record that is half sent is finished
+//! before its transaction ends, one that has to go alone has a transaction of its
+//! own, and after an abort everything is read again from what the store has.
+
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+
+use super::ending::DRAIN_TICK;
+use super::{Pace, Worker, in_flight, take_positions};
+use crate::pipeline::lane::Rest;
+use crate::pipeline::ports::{
+    Commit, Failure, Fatal, OffsetStore, Sink, Source, Transaction, Transform,
+};
+use crate::pipeline::progress::Progress;
+use crate::record::{NextOffset, TopicPartition};
+use crate::telemetry;
+
+/// How much longer than its time the end of a transaction may take to be aborted.
+const TO_ABORT: Duration = Duration::from_secs(1);
+
+/// Where the worker is with its transaction.
+#[derive(Debug)]
+enum Phase {
+    /// The next one may not begin yet.
+    Preparing,
+    /// Records begin their way.
+    Open,
+    /// What was sent is awaited.
+    Closing,
+    /// These positions and what was sent are about to count.
+    Committing(Vec<(TopicPartition, NextOffset)>),
+    /// Nothing of it will count.
+    Aborting,
+}
+
+/// A worker's transaction.
+#[derive(Debug)]
+pub(super) struct Transacting {
+    phase: Phase,
+    /// Something was sent since the last one ended.
+    used: bool,
+    /// After an abort that no record is to blame for.
+    rest: Rest,
+}
+
+impl Default for Transacting {
+    fn default() -> Self {
+        Self {
+            phase: Phase::Preparing,
+            used: false,
+            rest: Rest::default(),
+        }
+    }
+}
+
+/// Who is to blame for an abort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Blame {
+    /// A record: it is known by now, and goes alone.
+    Record,
+    /// What is around: the next try waits a while.
+    Surroundings,
+}
+
+impl Transacting {
+    /// Whether a record may begin its way.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open)
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_clean(&self) -> bool {
+        !self.used && matches!(self.phase, Phase::Preparing | Phase::Open)
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Preparing | Phase::Open)
+    }
+
+    fn is_committing(&self) -> bool {
+        matches!(self.phase, Phase::Committing(_))
+    }
+
+    fn is_aborting(&self) -> bool {
+        matches!(self.phase, Phase::Aborting)
+    }
+
+    /// Something was sent.
+    pub fn is_used(&mut self) {
+        self.used = true;
+    }
+
+    /// No record begins its way any more.
+    pub fn close(&mut self) {
+        if self.is_open() {
+            self.phase = Phase::Closing;
+        }
+    }
+
+    /// Nothing of it may count. One that is committing already has its answer to
+    /// come.
+    pub fn doom(&mut self, why: &str, blame: Blame, now: Instant) {
+        if matches!(self.phase, Phase::Aborting | Phase::Committing(_)) {
+            return;
+        }
+        self.abort(why, blame, now);
+    }
+
+    fn abort(&mut self, why: &str, blame: Blame, now: Instant) {
+        telemetry::transaction_aborted(why);
+        self.phase = Phase::Aborting;
+        if blame == Blame::Surroundings {
+            self.rest.begin(now);
+        }
+    }
+}
+
+impl<S, K, O, T> Worker<S, K, O, T>
+where
+    S: Source,
+    K: Sink<S::Record>,
+    O: OffsetStore,
+    T: Transform,
+{
+    /// Whether a record may begin its way to the sink.
+    pub(super) fn may_begin(&self) -> bool {
+        self.transacting.as_ref().is_none_or(Transacting::is_open)
+    }
+
+    /// Whether everything that was sent counts already, or is told so as it comes.
+    pub(super) fn is_clean(&self) -> bool {
+        self.transacting.as_ref().is_none_or(Transacting::is_clean)
+    }
+
+    /// Ends the transaction soon, where there is one with something in it.
+    pub(super) fn close_transaction(&mut self) {
+        let undone = |lane: &super::Lane<_>| lane.progress.unstored().is_some();
+        let Some(transacting) = &mut self.transacting else {
+            return;
+        };
+        if transacting.used || self.lanes.iter().any(undone) {
+            transacting.close();
+        }
+    }
+
+    /// Moves the transaction on, where there is one.
+    pub(super) fn turn_transaction(&mut self) -> Result<Pace, Failure> {
+        let Some(transacting) = &mut self.transacting else {
+            return Ok(Pace::Idle);
+        };
+        let now = self.source.now();
+        match &transacting.phase {
+            Phase::Preparing => {
+                if transacting.rest.lasts(now) || !transaction(&mut self.sink)?.is_ready()? {
+                    return Ok(Pace::Idle);
+                }
+                transacting.phase = Phase::Open;
+                self.next_commit = now + self.settings.commit_interval;
+                Ok(Pace::Busy)
+            }
+            Phase::Open => {
+                if transaction(&mut self.sink)?.is_ready()? {
+                    return Ok(Pace::Idle);
+                }
+                match transacting.used {
+                    false => transacting.phase = Phase::Preparing,
+                    true => transacting.doom("it can't go on", Blame::Surroundings, now),
+                }
+                Ok(Pace::Busy)
+            }
+            Phase::Closing => self.closing(),
+            Phase::Committing(positions) => match transaction(&mut self.sink)?.commit(positions)? {
+                Commit::Done => {
+                    for (partition, position) in positions {
+                        let mut lanes = self.lanes.iter_mut();
+                        if let Some(lane) = lanes.find(|lane| lane.partition == *partition) {
+                            lane.progress.stored(*position);
+                        }
+                    }
+                    transacting.rest.went_well();
+                    transacting.used = false;
+                    transacting.phase = Phase::Preparing;
+                    Ok(Pace::Busy)
+                }
+                Commit::Later => Ok(Pace::Idle),
+                Commit::Refused(why) => {
+                    transacting.abort(&why, Blame::Surroundings, now);
+                    Ok(Pace::Busy)
+                }
+            },
+            Phase::Aborting => {
+                if !transaction(&mut self.sink)?.abort()? {
+                    return Ok(Pace::Idle);
+                }
+                self.take_back()?;
+                Ok(Pace::Busy)
+            }
+        }
+    }
+
+    fn closing(&mut self) -> Result<Pace, Failure> {
+        let now = self.source.now();
+        let Some(transacting) = &mut self.transacting else {
+            return Ok(Pace::Idle);
+        };
+        let mut half_sent = self.lanes.iter().filter(|lane| lane.is_half_sent());
+        // It would hold the transaction open for as long as it waits.
+        if half_sent
+            .clone()
+            .any(|lane| lane.rest.lasts(now) || lane.later.is_begun())
+        {
+            let why = "a record that was half sent has to wait";
+            transacting.doom(why, Blame::Surroundings, now);
+            return Ok(Pace::Busy);
+        }
+        let sink = transaction(&mut self.sink)?;
+        if transacting.used && !sink.is_ready()? {
+            transacting.doom("it can't go on", Blame::Surroundings, now);
+            return Ok(Pace::Busy);
+        }
+        if half_sent.next().is_some() || in_flight(&self.lanes) + self.strays > 0 {
+            sink.hurry();
+            return Ok(Pace::Idle);
+        }
+        let positions = take_positions(self.lanes.iter_mut(), Progress::unstored);
+        transacting.phase = match positions.is_empty() && !transacting.used {
+            true => Phase::Open,
+            false => Phase::Committing(positions),
+        };
+        Ok(Pace::Busy)
+    }
+
+    /// After an abort: reads everything again from where the store is, which alone
+    /// knows what became of a commit without an answer.
+    fn take_back(&mut self) -> Result<(), Failure> {
+        let partitions: Vec<_> = self
+            .lanes
+            .iter()
+            .map(|lane| lane.partition.clone())
+            .collect();
+        let stored = self.offsets.stored(&partitions)?;
+        self.sink.acks(&mut Vec::new())?;
+        self.strays = 0;
+        self.alone = None;
+        for (lane, stored) in self.lanes.iter_mut().zip(stored) {
+            // The start of one that has none yet is not passed.
+            let position = stored.unwrap_or(lane.progress.done());
+            let touched = lane.take_back(position);
+            if touched {
+                self.counters.goes_back(&lane.partition, position);
+                self.source.rewind(lane.id, position)?;
+            }
+        }
+        if let Some(transacting) = &mut self.transacting {
+            transacting.used = false;
+            transacting.phase = Phase::Preparing;
+        }
+        Ok(())
+    }
+
+    /// Ends the transaction before something that must not be inside of one, so that
+    /// what is sent counts. `false`: that could not be by `deadline`, and nothing of
+    /// it counts.
+    pub(super) fn end_transaction(&mut self, deadline: Instant) -> Result<bool, Failure> {
+        self.close_transaction();
+        let mut outcome = Ok(());
+        let mut in_time = true;
+        loop {
+            let now = self.source.now();
+            let Some(transacting) = &mut self.transacting else {
+                return outcome.map(|()| in_time);
+            };
+            if transacting.is_over() {
+                return outcome.map(|()| in_time);
+            }
+            if now >= deadline && !transacting.is_committing() {
+                in_time = false;
+                transacting.doom("it could not be finished in time", Blame::Surroundings, now);
+            }
+            if now >= deadline + TO_ABORT {
+                return outcome.map(|()| false);
+            }
+            if !transacting.is_aborting() {
+                for index in 0..self.lanes.len() {
+                    if self.lanes[index].is_half_sent()
+                        && let Err(failure) = self.send(index)
+                    {
+                        self.doom(&failure.to_string(), Blame::Record);
+                        outcome = outcome.and(Err(failure));
+                    }
+                }
+            }
+            let heard = self.collect_acks()?;
+            if self.turn_transaction()? == Pace::Idle && !heard {
+                self.source.wait(DRAIN_TICK);
+            }
+        }
+    }
+
+    /// Nothing of the present transaction may count.
+    pub(super) fn doom(&mut self, why: &str, blame: Blame) {
+        let now = self.source.now();
+        if let Some(transacting) = &mut self.transacting {
+            transacting.doom(why, blame, now);
+        }
+    }
+}
+
+fn transaction<R: crate::record::Record>(
+    sink: &mut impl Sink<R>,
+) -> Result<&mut dyn Transaction, Fatal> {
+    sink.transaction()
+        .ok_or_else(|| anyhow!("the sink has lost its transactions"))
+}
