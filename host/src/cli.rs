@@ -6,10 +6,15 @@ mod dlq;
 mod json;
 mod logging;
 mod pipeline;
+mod recovery;
 mod run;
 mod signals;
 mod status;
+mod table;
 
+use std::io::Write as _;
+
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
@@ -30,6 +35,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Look into a dead-letter topic
     Dlq(dlq::DlqArguments),
+    /// Look into a recovery store, and move its positions
+    Recovery(recovery::RecoveryArguments),
 }
 
 /// An error and the exit status that it gives.
@@ -69,7 +76,17 @@ pub fn run(arguments: Arguments) -> Result<(), Failed> {
         Command::Run(arguments) => run::run(*arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Dlq(arguments) => dlq::run(arguments),
+        Command::Recovery(arguments) => recovery::run(&arguments),
     }
+}
+
+/// Prints an answer, whole or not at all.
+fn answer(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("the answer could not be written")
 }
 
 /// Whether whoever read the answer has gone (`| head`).

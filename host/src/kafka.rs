@@ -2,10 +2,14 @@
 //! ports of the worker loop (source, offset store, sink) and asks the cluster
 //! what the start-up checks want to know.
 
+pub mod assigned;
+pub mod assigner;
 pub mod cluster;
 mod context;
 pub mod embedded;
+mod events;
 pub mod group;
+pub mod keeper;
 mod lanes;
 mod output_topic;
 pub mod positions;

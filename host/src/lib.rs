@@ -17,6 +17,7 @@ pub mod names;
 pub mod pipeline;
 pub mod plugin;
 pub mod record;
+pub mod recovery;
 pub mod runner;
 pub mod stop;
 pub mod telemetry;

@@ -7,6 +7,7 @@ pub mod dead_letter;
 pub(crate) mod fakes;
 pub mod isolate;
 mod lane;
+pub mod mailbox;
 pub mod policy;
 pub mod ports;
 pub mod progress;

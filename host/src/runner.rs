@@ -1,6 +1,7 @@
 //! Runs a checked pipeline: loads the plugin while the cluster is asked, starts
 //! the workers, and waits for their end.
 
+mod recovery;
 mod topics;
 mod worker;
 
@@ -11,18 +12,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 
+use self::recovery::Recovery;
 use self::topics::{Needed, check_dead_letters, check_inputs};
 use self::worker::{Shared, policy, rules, work};
 use crate::config::{Guarantee, Pipeline, Start};
 use crate::identity::Identity;
 use crate::kafka::cluster::{Cluster, REACH};
 use crate::kafka::group::Membership;
+use crate::kafka::keeper::Keeper;
 use crate::kafka::properties;
 use crate::kafka::topics::Topics;
 use crate::pipeline::ports::{Failure, Fatal, Tap};
 use crate::pipeline::replay::Skipped;
 use crate::plugin::component::{Component, Loaded};
 use crate::plugin::{Engine, Instance, THREAD_STACK};
+use crate::recovery::Store;
 use crate::stop::Stop;
 use crate::telemetry::{self, Counters};
 
@@ -86,6 +90,8 @@ pub struct Prepared {
     cluster: Arc<Cluster>,
     /// The input topics and their numbers of partitions.
     inputs: Vec<(String, i32)>,
+    /// Where positions are kept, if not in the group.
+    store: Option<Store>,
 }
 
 impl Prepared {
@@ -123,6 +129,14 @@ impl Prepared {
                 check_inputs("dead-letter", std::slice::from_ref(&replay.topic), &topics)?
             }
         };
+        let mut store = None;
+        if let (Some(dir), Feed::Inputs) = (&pipeline.recovery, &feed) {
+            let claim = recovery::claim(&pipeline, &inputs);
+            match purpose {
+                Purpose::Check => recovery::check(dir, &claim)?,
+                Purpose::Run => store = Some(recovery::open(dir, &claim)?),
+            }
+        }
         let dry_run = matches!(&feed, Feed::Letters(replay) if replay.dry_run);
         let needed = Needed {
             create: pipeline.output.create && purpose == Purpose::Run,
@@ -149,7 +163,17 @@ impl Prepared {
             instances,
             cluster,
             inputs,
+            store,
         })
+    }
+
+    /// Who keeps the positions.
+    pub fn keeper(&self) -> Keeper {
+        match (&self.pipeline.recovery, &self.feed) {
+            (Some(dir), Feed::Inputs) => Keeper::Store(dir.clone()),
+            (_, Feed::Letters(_)) => Keeper::Group(replay_group(&self.pipeline)),
+            (None, Feed::Inputs) => Keeper::Group(self.pipeline.input.group.clone()),
+        }
     }
 
     /// Runs until it is told to stop or fails. Everything in flight is finished
@@ -163,8 +187,20 @@ impl Prepared {
         let workers = self.instances.len();
         let drain = self.pipeline.drain;
         let membership = self.membership()?;
-        telemetry::running(&self.pipeline.name, &membership.group, workers);
         let identity = self.identity(&membership.group)?;
+        let keeper = self.keeper();
+        let recovery = match self.store {
+            Some(store) => {
+                let reading = membership.clone();
+                let recovery = Arc::new(Recovery::start(store, &self.pipeline, reading)?);
+                recovery
+                    .discover(&self.cluster, self.pipeline.input.discover, stop)
+                    .context("no thread could be started")?;
+                Some(recovery)
+            }
+            None => None,
+        };
+        telemetry::running(&self.pipeline.name, &keeper, workers);
         let shared = Arc::new(Shared {
             identity,
             topics: Topics::new(Arc::clone(&self.cluster)).context("no thread could be started")?,
@@ -174,6 +210,7 @@ impl Prepared {
             pipeline: self.pipeline,
             feed: self.feed,
             membership,
+            recovery,
             stop: Arc::clone(stop),
             counters: Arc::clone(counters),
         });

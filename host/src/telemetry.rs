@@ -7,6 +7,7 @@
 mod failures;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -128,8 +129,19 @@ pub fn plugin_loaded(plugin: &PluginId, from_cache: bool, took: Duration) {
     );
 }
 
-pub fn running(pipeline: &str, group: &str, workers: usize) {
-    tracing::info!(pipeline, group, workers, "running");
+/// `positions`: who keeps them.
+pub fn running(pipeline: &str, positions: &dyn fmt::Display, workers: usize) {
+    tracing::info!(pipeline, %positions, workers, "running");
+}
+
+pub fn recovery_store_made(dir: &Path) {
+    tracing::info!(dir = %dir.display(), "an empty recovery store was made");
+}
+
+/// A topic has grown while it is read; `own` of the new partitions are this
+/// process's.
+pub fn partitions_found(topic: &str, known: i32, now: i32, own: usize) {
+    tracing::info!(topic, known, now, own, "the topic has new partitions");
 }
 
 pub fn topic_created(topic: &str, partitions: i32) {
@@ -155,9 +167,7 @@ pub fn assigned(partition: &TopicPartition, start: NextOffset, stored: bool) {
 
 /// A worker that has no partition says so once.
 pub fn idle() {
-    tracing::info!(
-        "this worker has no partition: there are more workers in the group than partitions"
-    );
+    tracing::info!("this worker has no partition: there are more workers than partitions");
 }
 
 pub fn revoked(partitions: &[TopicPartition], undone: usize) {

@@ -5,13 +5,11 @@ mod list;
 mod replay;
 mod show;
 
-use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::{Failed, is_broken_pipe, logging};
+use super::{Failed, answer, is_broken_pipe, logging};
 
 #[derive(Args)]
 pub struct DlqArguments {
@@ -45,14 +43,6 @@ pub fn run(arguments: DlqArguments) -> Result<(), Failed> {
         Err(failed) if is_broken_pipe(&failed.error) => Ok(()),
         outcome => outcome,
     }
-}
-
-fn answer(text: &str) -> anyhow::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-        .context("the answer could not be written")
 }
 
 /// Text of others for one line of a terminal: what would steer it is escaped.

@@ -71,7 +71,7 @@ fn checked(prepared: &Prepared) -> anyhow::Result<()> {
     let pipeline = &prepared.pipeline;
     writeln!(
         std::io::stdout(),
-        "ok: pipeline {}, plugin {}, from {} to {} on {}, group {}",
+        "ok: pipeline {}, plugin {}, from {} to {} on {}, {}",
         pipeline.name,
         prepared.component.id,
         pipeline.input.topics.join(", "),
@@ -81,7 +81,7 @@ fn checked(prepared: &Prepared) -> anyhow::Result<()> {
             .as_deref()
             .unwrap_or("the topics that the plugin names"),
         pipeline.brokers,
-        pipeline.input.group,
+        prepared.keeper(),
     )
     .context("stdout is closed")
 }

@@ -212,6 +212,12 @@ impl Starts {
             .unwrap_or(&self.every)
     }
 
+    /// Gives a partition a start of its own.
+    pub fn set(&mut self, partition: &TopicPartition, start: Start) {
+        let own = (partition.topic.to_string(), partition.partition);
+        self.partitions.insert(own, start);
+    }
+
     /// The partitions that have a start of their own.
     pub fn named(&self) -> impl Iterator<Item = (&str, i32)> {
         self.partitions
@@ -284,6 +290,9 @@ impl FromStr for OnGap {
     }
 }
 
+/// How all partitions are written.
+const ALL: &str = "all";
+
 /// Some partitions of each topic, by number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Share {
@@ -323,6 +332,9 @@ impl FromStr for Share {
             number.filter(|n| *n >= 0).ok_or_else(wrong)
         };
         let mut share = Self::ALL;
+        if text == ALL {
+            return Ok(share);
+        }
         for part in text.split(',') {
             match part.split_once('-') {
                 None => {
@@ -348,7 +360,7 @@ impl FromStr for Share {
 impl fmt::Display for Share {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if *self == Self::ALL {
-            return f.write_str("all");
+            return f.write_str(ALL);
         }
         let single = self.single.iter().map(i32::to_string);
         let ranges = self.ranges.iter().map(|range| match range {

@@ -117,6 +117,20 @@ impl Cluster {
         }
     }
 
+    /// How many partitions a topic has; `None`: it is not there.
+    pub fn partitions(&self, topic: &str, timeout: Duration) -> Result<Option<i32>, Fatal> {
+        let metadata = self.metadata(Some(topic), timeout)?;
+        let mut found = metadata.topics().iter();
+        let Some(found) = found.find(|found| found.name() == topic) else {
+            return Ok(None);
+        };
+        match found.error().map(RDKafkaErrorCode::from) {
+            None => Ok(Some(count(found))),
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) => Ok(None),
+            Some(code) => Err(anyhow!("topic {topic}: {code}")),
+        }
+    }
+
     /// What the topic's settings say. They may be hidden from this user; then
     /// the broker's answers to what is written have to tell.
     fn limits(&self, topic: &str, partitions: i32) -> Limits {

@@ -10,6 +10,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::context::Consumer;
+use super::keeper::Keeper;
 use super::positions::ASK;
 use super::queue::{Queue, cached_end};
 use super::record::Fetched;
@@ -23,8 +24,7 @@ pub(super) struct Lanes {
     lanes: Vec<Lane>,
     consumer: Arc<Consumer>,
     bell: Doorbell,
-    /// Who reads, for errors: "group NAME".
-    reader: String,
+    keeper: Keeper,
 }
 
 struct Lane {
@@ -46,12 +46,12 @@ impl Lane {
 }
 
 impl Lanes {
-    pub fn new(consumer: &Arc<Consumer>, bell: Doorbell, reader: String) -> Self {
+    pub fn new(consumer: &Arc<Consumer>, bell: Doorbell, keeper: Keeper) -> Self {
         Self {
             lanes: Vec::new(),
             consumer: Arc::clone(consumer),
             bell,
-            reader,
+            keeper,
         }
     }
 
@@ -160,11 +160,11 @@ impl Lanes {
                 Err(anyhow!(
                     "the position of {} in topic {}, partition {} is gone: offset {offset} was \
                      asked for, and {held} ({text}). \
-                     Nothing was skipped: move the group's offset to where it shall go on \
-                     (kafka-consumer-groups --reset-offsets), or use another --group",
-                    self.reader,
+                     Nothing was skipped: {}",
+                    self.keeper,
                     partition.topic,
                     partition.partition,
+                    self.keeper.how_to_move(partition),
                 ))
             }
             // Of the records.

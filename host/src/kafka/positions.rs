@@ -33,6 +33,13 @@ pub struct Ask {
 }
 
 impl Ask {
+    pub fn new(consumer: &Arc<Consumer>, stop: &Arc<Stop>) -> Self {
+        Self {
+            consumer: Arc::clone(consumer),
+            stop: Arc::clone(stop),
+        }
+    }
+
     pub fn until_answered<T>(
         &self,
         what: &str,
@@ -66,10 +73,7 @@ impl GroupOffsets {
             answers: Queue::of_events(consumer)
                 .context("librdkafka has no queue for a consumer's events")?,
             consumer: Arc::clone(consumer),
-            ask: Ask {
-                consumer: Arc::clone(consumer),
-                stop: Arc::clone(stop),
-            },
+            ask: Ask::new(consumer, stop),
         })
     }
 

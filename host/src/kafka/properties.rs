@@ -92,7 +92,9 @@ const LARGEST_OUTPUT: &str = "16777216";
 /// librdkafka's default for `max.poll.interval.ms`.
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
-/// librdkafka's default for `transaction.timeout.ms`.
+const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
+
+/// librdkafka's default for it.
 const DEFAULT_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Outputs on their way: at most so many KiB and records a producer.
@@ -196,22 +198,26 @@ fn only_committed(pipeline: &Pipeline, settings: &Settings) -> Result<(), Config
 /// The broker aborts a transaction that is open for too long, with everything in
 /// it: a call of the plugin must find its end before.
 fn time_for_a_transaction(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError> {
-    const PROPERTY: &str = "transaction.timeout.ms";
-    let timeout = producer(pipeline, 0)
-        .get(PROPERTY)
-        .and_then(|value| value.parse().ok())
-        .map_or(DEFAULT_TRANSACTION_TIMEOUT, Duration::from_millis);
+    let timeout = transaction_timeout(&producer(pipeline, 0));
     let (call, interval) = (pipeline.plugin.call, pipeline.commit_interval);
     if call + interval < timeout {
         return Ok(());
     }
     Err(ConfigError(format!(
         "{} and {}: a transaction is open for {interval:?}, and for one call of the plugin more, \
-         which may take {call:?}: both together must be shorter than {PROPERTY} ({timeout:?}), \
-         after which the broker aborts it",
+         which may take {call:?}: both together must be shorter than {TRANSACTION_TIMEOUT} \
+         ({timeout:?}), after which the broker aborts it",
         settings.place("delivery.commit_interval"),
         settings.place("plugin.call"),
     )))
+}
+
+/// How long the broker lets a transaction of this producer be open.
+pub fn transaction_timeout(config: &ClientConfig) -> Duration {
+    config
+        .get(TRANSACTION_TIMEOUT)
+        .and_then(|value| value.parse().ok())
+        .map_or(DEFAULT_TRANSACTION_TIMEOUT, Duration::from_millis)
 }
 
 /// An output that is larger than the whole queue would wait for ever.

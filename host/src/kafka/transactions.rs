@@ -30,6 +30,10 @@ use crate::throttle::Throttle;
 /// after its other duties.
 const PATIENCE_MS: i32 = 200;
 
+/// The same for an abort, which first waits until the worker has heard what became
+/// of each output.
+const ABORT_PATIENCE_MS: i32 = 20;
+
 /// The same for positions, which the group's coordinator takes before the
 /// transaction's: librdkafka does not go on with it in the background.
 const POSITIONS_MS: i32 = 5_000;
@@ -64,7 +68,10 @@ pub struct Transactions {
     id: String,
     /// The group's member, whose generation keeps zombies out.
     member: Arc<Consumer>,
+    timeout: Duration,
     state: State,
+    /// When the last transaction began.
+    begun: Instant,
     /// Something went wrong in the transaction that has begun.
     doomed: bool,
     /// The producer's closed connections when it began to work.
@@ -76,10 +83,13 @@ pub struct Transactions {
 }
 
 impl Transactions {
-    /// Of the producer with this transactional id, for this member of the group.
-    pub fn new(id: String, member: &GroupOffsets) -> Self {
+    /// Of the producer with this transactional id, for this member of the group. The
+    /// broker aborts one that is open for `timeout`.
+    pub fn new(id: String, member: &GroupOffsets, timeout: Duration) -> Self {
         Self {
             id,
+            timeout,
+            begun: Instant::now(),
             member: Arc::clone(member.consumer()),
             state: State::New,
             doomed: false,
@@ -88,6 +98,11 @@ impl Transactions {
             fenced: Vec::new(),
             trouble: Throttle::new(1, SAY),
         }
+    }
+
+    /// The producer's transactional id.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
     /// Whether a transaction is under way that can go on; `None`: none is.
@@ -146,6 +161,7 @@ impl Transactions {
         match TransactionError::of(error) {
             None => {
                 self.state = State::Begun;
+                self.begun = Instant::now();
                 self.doomed = false;
                 Ok(())
             }
@@ -214,7 +230,8 @@ impl Transactions {
             State::New | State::Idle | State::Broken => return Ok(true),
         }
         // SAFETY: the client lives.
-        let error = unsafe { sys::rd_kafka_abort_transaction(producer.native(), PATIENCE_MS) };
+        let error =
+            unsafe { sys::rd_kafka_abort_transaction(producer.native(), ABORT_PATIENCE_MS) };
         match TransactionError::of(error) {
             None => {
                 self.state = State::Idle;
@@ -248,7 +265,8 @@ impl Transactions {
         }
         self.state = State::Broken;
         self.rest = Some(now + REST);
-        if !error.fenced {
+        // The broker, too, fences off a producer whose transaction it aborted.
+        if !error.fenced || now.duration_since(self.begun) >= self.timeout {
             return Ok(());
         }
         self.fenced

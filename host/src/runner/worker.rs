@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Feed;
+use super::recovery::Recovery;
 use crate::config::{Choice, Pipeline};
 use crate::doorbell::Doorbell;
 use crate::identity::Identity;
@@ -16,7 +17,7 @@ use crate::kafka::transactions::Transactions;
 use crate::pipeline::batch::Limits;
 use crate::pipeline::dead_letter::Provenance;
 use crate::pipeline::policy::Policy;
-use crate::pipeline::ports::{Failure, OffsetStore, Sink, Source, Tap, Transform};
+use crate::pipeline::ports::{Failure, Fatal, OffsetStore, Sink, Source, Tap, Transform};
 use crate::pipeline::replay::{Again, Letters, Nowhere, ReadOnly};
 use crate::pipeline::worker::{Settings, Worker};
 use crate::plugin::{CONTRACT, Component, Instance};
@@ -28,6 +29,8 @@ pub struct Shared {
     pub pipeline: Pipeline,
     pub feed: Feed,
     pub membership: Membership,
+    /// Takes the group's place.
+    pub recovery: Option<Arc<Recovery>>,
     /// Where it is kept what was replayed.
     pub replay_group: String,
     /// Names the workers' producers, where outputs and positions are one.
@@ -86,6 +89,11 @@ pub fn work(
     let pipeline = &shared.pipeline;
     let bell = Doorbell::for_this_thread();
     shared.stop.rings(bell.clone());
+    if let Some(recovery) = &shared.recovery {
+        let (source, offsets) = recovery.worker(number, pipeline, bell.clone(), &shared.stop)?;
+        let sink = shared.sink(number, None, bell)?;
+        return shared.drive((source, sink, offsets, instance), tap);
+    }
     let partitions = shared.membership.partitions.iter();
     let partitions = partitions.map(|(_, count)| *count).sum();
     let (source, offsets) = group::join(
@@ -95,16 +103,9 @@ pub fn work(
         Arc::clone(&shared.stop),
     )?;
     let id = shared.identity.as_ref().map(|identity| identity.of(number));
-    let sink = ProducerSink::new(
-        &match &id {
-            Some(id) => properties::transactional_producer(pipeline, number, id),
-            None => properties::producer(pipeline, number),
-        },
-        shared.topics.clone(),
-        Arc::clone(&shared.rules),
-        id.map(|id| Transactions::new(id, &offsets)),
-        bell,
-    )?;
+    let timeout = properties::transaction_timeout(&properties::producer(pipeline, number));
+    let transactions = id.map(|id| Transactions::new(id, &offsets, timeout));
+    let sink = shared.sink(number, transactions, bell)?;
     let Feed::Letters(replay) = &shared.feed else {
         return shared.drive((source, sink, offsets, instance), tap);
     };
@@ -122,6 +123,23 @@ pub fn work(
 }
 
 impl Shared {
+    /// Where a worker's outputs go.
+    fn sink(
+        &self,
+        number: usize,
+        transactions: Option<Transactions>,
+        bell: Doorbell,
+    ) -> Result<ProducerSink, Fatal> {
+        let config = match &transactions {
+            Some(transactions) => {
+                properties::transactional_producer(&self.pipeline, number, transactions.id())
+            }
+            None => properties::producer(&self.pipeline, number),
+        };
+        let rules = Arc::clone(&self.rules);
+        ProducerSink::new(&config, self.topics.clone(), rules, transactions, bell)
+    }
+
     fn drive<S, K, O, T>(&self, ports: (S, K, O, T), tap: Option<Tap>) -> Result<(), Failure>
     where
         S: Source,

@@ -21,6 +21,30 @@ pub enum Job {
     Orders,
     /// A guest of the tests; only the host has this job.
     TrapsOnPoison,
+    /// The same; it takes about 20 µs a record.
+    Works,
+}
+
+/// What `host run` is told beside its defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Default,
+    /// Transactions of 100 ms.
+    ExactlyOnce,
+    /// Positions in a local store, written each second.
+    Recovery,
+    TwoWorkers,
+}
+
+impl Mode {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Default => "",
+            Self::ExactlyOnce => ", exactly once",
+            Self::Recovery => ", recovery store",
+            Self::TwoWorkers => ", two workers",
+        }
+    }
 }
 
 impl Job {
@@ -29,6 +53,7 @@ impl Job {
             Self::Passthrough => "passthrough",
             Self::Orders => "orders",
             Self::TrapsOnPoison => "traps_on_poison",
+            Self::Works => "works_20_us",
         }
     }
 }
@@ -54,20 +79,26 @@ pub struct Contestant {
     /// Those of the input that it reads. With a dead-letter topic where this is
     /// something, be it none of so many.
     pub flaws: Option<Flaws>,
+    pub mode: Mode,
     program: PathBuf,
     plugin: PathBuf,
 }
 
 impl Contestant {
-    pub fn new(kind: Kind, job: Job, flaws: Option<Flaws>, folders: &Folders<'_>) -> Self {
+    pub fn new(
+        (kind, job, mode): (Kind, Job, Mode),
+        flaws: Option<Flaws>,
+        folders: &Folders<'_>,
+    ) -> Self {
         let plugins = match job {
             Job::Passthrough | Job::Orders => folders.plugins,
-            Job::TrapsOnPoison => folders.guests,
+            Job::TrapsOnPoison | Job::Works => folders.guests,
         };
         Self {
             kind,
             job,
             flaws,
+            mode,
             program: folders.programs.join(match kind {
                 Kind::Native => "millrace-bench",
                 Kind::Host => "host",
@@ -81,11 +112,16 @@ impl Contestant {
             Kind::Native => "native",
             Kind::Host => "host",
         };
-        let job = self.job.name();
+        let (job, mode) = (self.job.name(), self.mode.name());
         match self.flaws {
-            None => format!("{kind} {job}"),
+            None => format!("{kind} {job}{mode}"),
             Some(flaws) => format!("{kind} {job} {}/{} fail", flaws.count, flaws.of),
         }
+    }
+
+    /// Whether its output holds the markers of transactions, too.
+    pub fn is_transactional(&self) -> bool {
+        self.mode == Mode::ExactlyOnce
     }
 
     /// Which input it reads: those without flaws are the same.
@@ -93,8 +129,9 @@ impl Contestant {
         self.flaws.filter(|flaws| flaws.count > 0)
     }
 
-    /// Starts it as a member of a new group.
-    pub fn start(&self, brokers: &str, topics: &Topics<'_>, group: &str) -> Process {
+    /// Starts it as a member of a new group. What it keeps on disk goes into an empty
+    /// folder.
+    pub fn start(&self, brokers: &str, topics: &Topics<'_>, group: &str, folder: &Path) -> Process {
         let mut command = Command::new(&self.program);
         match self.kind {
             Kind::Native => command.args(["native", "--job", self.job.name()]),
@@ -102,6 +139,18 @@ impl Contestant {
         };
         if let Some(topic) = topics.dead_letter {
             command.args(["--dead-letter", topic]);
+        }
+        match self.mode {
+            Mode::Default => {}
+            Mode::ExactlyOnce => {
+                command.args(["--guarantee", "exactly-once"]);
+            }
+            Mode::Recovery => {
+                command.arg("--recovery").arg(folder);
+            }
+            Mode::TwoWorkers => {
+                command.args(["--workers", "2"]);
+            }
         }
         command
             .args(["--brokers", brokers, "--input", topics.input])

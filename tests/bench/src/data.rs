@@ -66,7 +66,7 @@ pub struct Yield {
 impl Input {
     pub fn yields(&self, job: Job) -> anyhow::Result<Yield> {
         let (outputs, letters) = match job {
-            Job::Passthrough => (self.records, 0),
+            Job::Passthrough | Job::Works => (self.records, 0),
             Job::Orders => (self.kept, self.flawed),
             Job::TrapsOnPoison => (self.records - self.flawed, self.flawed),
         };

@@ -47,7 +47,8 @@ pub fn run(broker: &Broker, contestant: &Contestant, seconds: u64) -> anyhow::Re
         output: &output,
         dead_letter: None,
     };
-    let process = contestant.start(&brokers, &topics, &unique("group"));
+    let folder = tempfile::tempdir()?;
+    let process = contestant.start(&brokers, &topics, &unique("group"), folder.path());
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", &brokers)
         .set("linger.ms", "0")

@@ -1,7 +1,8 @@
 //! `make bench`: one table, from one run on one machine and one real Kafka. The
 //! contestants take turns, each a process of its own: native code (this program
 //! again, as `native`) and `host run`, at the same jobs; and `host run` beside
-//! itself, where some of the records fail and where none do.
+//! itself: with other guarantees and more workers, and where some of the records
+//! fail and where none do.
 //!
 //! Rates come from the broker's own clock (LogAppendTime of the first and the
 //! last output), CPU and memory from the kernel's accounts of the process.
@@ -19,7 +20,7 @@ use anyhow::{Context as _, ensure};
 use clap::{Args, Parser, Subcommand};
 use millrace_tests::broker::{Broker, BrokerOptions};
 
-use contestant::{Contestant, Folders, Job, Kind};
+use contestant::{Contestant, Folders, Job, Kind, Mode};
 use data::{Flaw, Flaws};
 
 /// What each job in the section on failures has to stand: a plugin's own `fail`,
@@ -41,6 +42,15 @@ const FAILING: [(Job, Flaws); 2] = [
             of: 10_000,
         },
     ),
+];
+
+/// What is held against the same job with the defaults.
+const MODES: [(Job, &[Mode]); 2] = [
+    (
+        Job::Passthrough,
+        &[Mode::ExactlyOnce, Mode::Recovery, Mode::TwoWorkers],
+    ),
+    (Job::Works, &[Mode::TwoWorkers]),
 ];
 
 #[derive(Parser)]
@@ -125,7 +135,9 @@ fn bench(arguments: &Bench) -> anyhow::Result<()> {
     }
     let mut delays = Vec::new();
     for contestant in &contestants {
-        if contestant.job == Job::Passthrough {
+        if contestant.job == Job::Passthrough
+            && matches!(contestant.mode, Mode::Default | Mode::ExactlyOnce)
+        {
             let delay = latency::run(&broker, contestant, arguments.seconds)?;
             eprintln!("latency: {:32} {delay}", contestant.name());
             delays.push((contestant.name(), delay));
@@ -144,13 +156,21 @@ fn contestants(arguments: &Bench) -> anyhow::Result<Vec<Contestant>> {
     };
     let against_native = [Job::Passthrough, Job::Orders]
         .into_iter()
-        .flat_map(|job| [Kind::Native, Kind::Host].map(|kind| (kind, job, None)));
-    let failing = FAILING
-        .into_iter()
-        .flat_map(|(job, flaws)| [flaws.none(), flaws].map(|flaws| (Kind::Host, job, Some(flaws))));
+        .flat_map(|job| [Kind::Native, Kind::Host].map(|kind| ((kind, job, Mode::Default), None)));
+    let modes = MODES.into_iter().flat_map(|(job, modes)| {
+        let host = move |mode: &Mode| ((Kind::Host, job, *mode), None);
+        let measured_already = job == Job::Passthrough;
+        let default = (!measured_already).then_some(host(&Mode::Default));
+        default.into_iter().chain(modes.iter().map(host))
+    });
+    let failing = FAILING.into_iter().flat_map(|(job, flaws)| {
+        let host = (Kind::Host, job, Mode::Default);
+        [flaws.none(), flaws].map(|flaws| (host, Some(flaws)))
+    });
     let contestants: Vec<Contestant> = against_native
+        .chain(modes)
         .chain(failing)
-        .map(|(kind, job, flaws)| Contestant::new(kind, job, flaws, &folders))
+        .map(|(what, flaws)| Contestant::new(what, flaws, &folders))
         .filter(|contestant| contestant.name().contains(&arguments.only))
         .collect();
     ensure!(

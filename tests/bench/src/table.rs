@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use crate::Bench;
-use crate::contestant::{Contestant, Kind};
+use crate::contestant::{Contestant, Job, Kind, Mode};
 use crate::latency::{Delay, RATE};
 use crate::throughput::Run;
 
@@ -21,11 +21,21 @@ pub fn print(
         "{} records of about 110 bytes, 4 partitions, one worker, medians of {} runs in turns",
         arguments.records, arguments.rounds
     )?;
-    let (failing, against_native): (Vec<_>, Vec<_>) = contestants
+    let (failing, clean): (Vec<_>, Vec<_>) = contestants
         .iter()
         .partition(|contestant| contestant.flaws.is_some());
+    let jobs_with_native = [Job::Passthrough, Job::Orders];
+    let against_native: Vec<&Contestant> = clean
+        .iter()
+        .copied()
+        .filter(|c| c.mode == Mode::Default && jobs_with_native.contains(&c.job))
+        .collect();
     if !against_native.is_empty() {
         print_against_native(out, &against_native, runs)?;
+    }
+    let modes = clean.iter().filter(|c| c.mode != Mode::Default).count();
+    if modes > 0 {
+        print_modes(out, &clean, runs)?;
     }
     if !failing.is_empty() {
         print_failing(out, &failing, runs)?;
@@ -65,6 +75,44 @@ fn print_against_native(
             ratio(|run| run.cpu),
             median(contestant, |run| run.peak as f64) / 1e6,
             median(contestant, |run| run.first),
+        )?;
+    }
+    Ok(())
+}
+
+/// Each mode beside the defaults at the same job, in the same round.
+fn print_modes(
+    out: &mut impl Write,
+    contestants: &[&Contestant],
+    runs: &[(String, Run)],
+) -> io::Result<()> {
+    writeln!(out, "\nguarantees and workers\n")?;
+    writeln!(
+        out,
+        "| | records/s | of the defaults: median (range) | CPU µs a record | peak memory |"
+    )?;
+    writeln!(out, "|---|---:|---:|---:|---:|")?;
+    for contestant in contestants {
+        let same_job = |other: &&&Contestant| {
+            other.job == contestant.job && other.kind == Kind::Host && contestant.kind == Kind::Host
+        };
+        let others = || contestants.iter().filter(same_job);
+        if others().count() < 2 {
+            continue;
+        }
+        let rates = figures(runs, contestant, |run| run.rate);
+        let ratio = match others().find(|other| other.mode == Mode::Default) {
+            Some(_) if contestant.mode == Mode::Default => "1.00".to_owned(),
+            Some(default) => ratio_by_round(&rates, &figures(runs, default, |run| run.rate)),
+            None => "–".to_owned(),
+        };
+        writeln!(
+            out,
+            "| {} | {:.0} | {ratio} | {:.2} | {:.0} MB |",
+            contestant.name(),
+            median(rates),
+            median(figures(runs, contestant, |run| run.cpu)),
+            median(figures(runs, contestant, |run| run.peak as f64)) / 1e6,
         )?;
     }
     Ok(())

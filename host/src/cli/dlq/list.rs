@@ -1,8 +1,6 @@
 //! `host dlq list`: a topic's dead letters, those with the same stage, plugin and
 //! first line of the reason counted together.
 
-mod table;
-
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -14,10 +12,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use console::Term;
 use serde_json::{Value, json};
 
-use self::table::table;
 use super::{answer, counted, millis, moment, one_line, rfc3339, to_the_second};
 use crate::cli::Failed;
 use crate::cli::connection::ConnectionArguments;
+use crate::cli::table::table;
 use crate::config::Connection;
 use crate::kafka::reader::{Begin, Reader};
 use crate::pipeline::dead_letter::Letter;

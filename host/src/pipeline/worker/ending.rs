@@ -30,10 +30,10 @@ where
     /// acknowledged, everything acknowledged is committed.
     pub(super) fn finish(&mut self, deadline: Instant) -> Result<(), Failure> {
         if self.transacting.is_some() {
-            let ended = self.end_transaction(self.last_ack(deadline));
+            let in_time = self.end_transaction(self.last_ack(deadline))?;
             self.counters.lag_changed(-self.lag);
             self.lag = 0;
-            return self.ended(ended?);
+            return self.ended(in_time, deadline);
         }
         let drained = self.drain(self.last_ack(deadline), |_| true);
         let committed = self.commit_last(deadline);
@@ -56,19 +56,19 @@ where
         }
     }
 
-    /// The end of the run's last transaction.
-    fn ended(&mut self, in_time: bool) -> Result<(), Failure> {
+    /// The run's last transaction has ended, or its time.
+    fn ended(&mut self, in_time: bool, deadline: Instant) -> Result<(), Failure> {
         if let Some(error) = self.broken.take() {
             return Err(Failure::Fatal(error));
         }
-        let unstored = self.lanes.iter().any(|l| l.progress.unstored().is_some());
-        match in_time && self.is_clean() && !unstored {
-            true => Ok(()),
-            false => Err(Failure::Fatal(anyhow::anyhow!(
+        if !in_time || !self.is_clean() {
+            return Err(Failure::Fatal(anyhow::anyhow!(
                 "the last transaction could not be finished within shutdown.drain: nothing of it \
                  counts, and its records will be read again"
-            ))),
+            )));
         }
+        // A start that could not be stored yet: nothing was sent of it.
+        self.commit_last(deadline)
     }
 
     /// Commits what the store does not have, again and again until `deadline`: a

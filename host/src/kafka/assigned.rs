@@ -1,0 +1,135 @@
+//! A source without a group: partitions that are assigned by hand, whose
+//! positions are kept elsewhere. Nothing is subscribed to, joined or committed
+//! at the broker.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use rdkafka::consumer::Consumer as _;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+use super::context::{Consumer, Context};
+use super::events::Events;
+use super::group::Membership;
+use super::keeper::Keeper;
+use super::lanes::Lanes;
+use super::positions::Ask;
+use super::record::{Fetched, Message};
+use crate::doorbell::Doorbell;
+use crate::pipeline::ports::{Fatal, LaneId, Source, SourceEvent};
+use crate::record::{NextOffset, TopicPartition};
+use crate::stop::Stop;
+
+/// Makes the source. Its partitions, and the answers to commits, come as
+/// `events` from elsewhere.
+pub fn open(
+    config: &ClientConfig,
+    reading: Membership,
+    keeper: Keeper,
+    events: Receiver<SourceEvent>,
+    bell: Doorbell,
+    stop: &Arc<Stop>,
+) -> Result<AssignedSource, Fatal> {
+    let mut config = config.clone();
+    // librdkafka assigns nothing without one. Nobody joins it.
+    config.set("group.id", &reading.group);
+    if reading.until.is_some() {
+        // As a member's.
+        config.set("enable.partition.eof", "true");
+    }
+    let consumer: Arc<Consumer> = Arc::new(
+        config
+            .create_with_context(Context::default())
+            .context("the consumer could not be made")?,
+    );
+    Ok(AssignedSource {
+        events,
+        native: Events::new(&consumer, &bell)?,
+        lanes: Lanes::new(&consumer, bell.clone(), keeper.clone()),
+        ask: Ask::new(&consumer, stop),
+        consumer,
+        reading,
+        keeper,
+        bell,
+    })
+}
+
+pub struct AssignedSource {
+    events: Receiver<SourceEvent>,
+    native: Events,
+    lanes: Lanes,
+    ask: Ask,
+    consumer: Arc<Consumer>,
+    reading: Membership,
+    keeper: Keeper,
+    bell: Doorbell,
+}
+
+impl Source for AssignedSource {
+    type Record = Message;
+    type Batch = Fetched;
+
+    fn poll(&mut self) -> Result<Option<SourceEvent>, Fatal> {
+        // librdkafka has only errors and log lines to tell.
+        while self.native.next()?.is_some() {}
+        Ok(self.events.try_recv().ok())
+    }
+
+    fn resolve(&mut self, partition: &TopicPartition) -> Result<NextOffset, Fatal> {
+        self.reading.resolve(partition, &self.keeper, &self.ask)
+    }
+
+    fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal> {
+        let mut list = TopicPartitionList::with_capacity(lanes.len());
+        for (id, partition, position) in lanes {
+            let end = self.reading.end_of(partition);
+            self.lanes.open(*id, partition, *position, end)?;
+            list.add_partition_offset(
+                &partition.topic,
+                partition.partition,
+                Offset::Offset(position.0),
+            )?;
+        }
+        self.consumer
+            .incremental_assign(&list)
+            .context("the assignment was not taken")
+    }
+
+    fn fetch(&mut self, lane: LaneId, max: usize) -> Result<Option<Fetched>, Fatal> {
+        self.lanes.fetch(lane, max)
+    }
+
+    fn rewind(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal> {
+        self.lanes.rewind(lane, position)
+    }
+
+    fn end(&self, lane: LaneId) -> Option<i64> {
+        self.lanes.end(lane)
+    }
+
+    fn is_finished(&self) -> bool {
+        self.lanes.are_finished()
+    }
+
+    fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {
+        self.lanes.close(partitions);
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&partition.topic, partition.partition);
+        }
+        self.consumer
+            .incremental_unassign(&list)
+            .context("the partitions could not be given up")
+    }
+
+    fn wait(&mut self, timeout: Duration) {
+        self.bell.wait(timeout);
+    }
+
+    fn close(&mut self, deadline: Instant) {
+        self.lanes.clear();
+        self.native.close(deadline);
+    }
+}

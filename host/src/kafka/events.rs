@@ -1,0 +1,110 @@
+//! A consumer's events, and its end: errors are said, log lines handed on, and
+//! what remains is the assignment's and the commits'.
+
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rdkafka::ClientContext as _;
+use rdkafka::consumer::Consumer as _;
+
+use super::context::Consumer;
+use super::queue::{Event, EventKind, Queue};
+use crate::doorbell::Doorbell;
+use crate::pipeline::ports::Fatal;
+use crate::telemetry;
+use crate::throttle::Throttle;
+
+/// How often a consumer's errors are logged: an outage has several a second.
+const TROUBLE_EVERY: Duration = Duration::from_secs(10);
+
+pub(super) struct Events {
+    queue: Queue,
+    consumer: Arc<Consumer>,
+    trouble: Throttle,
+}
+
+/// What somebody has to act on.
+pub(super) enum Kind {
+    Assign,
+    Revoke,
+    OffsetCommit,
+}
+
+impl Events {
+    /// Those of this consumer. Rings when one comes.
+    pub fn new(consumer: &Arc<Consumer>, bell: &Doorbell) -> Result<Self, Fatal> {
+        let mut queue = Queue::of_events(consumer)
+            .context("librdkafka has no queue for a consumer's events")?;
+        queue.ring(bell);
+        Ok(Self {
+            queue,
+            consumer: Arc::clone(consumer),
+            trouble: Throttle::new(1, TROUBLE_EVERY),
+        })
+    }
+
+    /// The next event that waits.
+    pub fn next(&mut self) -> Result<Option<(Kind, Event)>, Fatal> {
+        while let Some(event) = self.queue.event(Duration::ZERO) {
+            match event.kind() {
+                EventKind::Assign => return Ok(Some((Kind::Assign, event))),
+                EventKind::Revoke => return Ok(Some((Kind::Revoke, event))),
+                EventKind::OffsetCommit => return Ok(Some((Kind::OffsetCommit, event))),
+                EventKind::Error {
+                    fatal: true,
+                    code,
+                    text,
+                } => {
+                    bail!("the consumer can't go on: {text} ({code:?})");
+                }
+                EventKind::Error { code, text, .. } => {
+                    if let Some(left_out) = self.trouble.pass(Instant::now()) {
+                        telemetry::consumer_trouble(&code.to_string(), &text, left_out);
+                    }
+                }
+                EventKind::Message => {
+                    bail!("librdkafka handed out a record outside of its partition's queue");
+                }
+                EventKind::Log {
+                    level,
+                    facility,
+                    message,
+                } => self.consumer.context().log(level, &facility, &message),
+                EventKind::Deliveries | EventKind::Other => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Closes the consumer, whose partitions are drained and committed; one that
+    /// is a member leaves its group.
+    pub fn close(&mut self, deadline: Instant) {
+        if let Err(error) = self.consumer.close_queue() {
+            telemetry::close_failed(&error.to_string());
+            return;
+        }
+        // Everything is drained and committed already. Also answers a rebalance
+        // that was under way, which librdkafka would wait for.
+        if let Err(error) = self.consumer.unassign() {
+            telemetry::close_failed(&error.to_string());
+        }
+        while !self.consumer.closed() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                telemetry::close_failed("the group's coordinator did not answer in time");
+                // Dropping an open consumer waits for its coordinator without
+                // end, so this one is left to the end of the process.
+                let _left = ManuallyDrop::new(Arc::clone(&self.consumer));
+                return;
+            }
+            if let Some(event) = self.queue.event(left.min(Duration::from_millis(100)))
+                && matches!(event.kind(), EventKind::Assign | EventKind::Revoke)
+                && let Err(error) = self.consumer.unassign()
+            {
+                telemetry::close_failed(&error.to_string());
+            }
+        }
+    }
+}
