@@ -61,17 +61,19 @@ fn sigkill_at_random_moments_loses_and_doubles_nothing() {
 
 #[test]
 fn sigkill_of_an_instance_at_random_moments_loses_and_doubles_nothing() {
-    survive_kills("instance-kills", &["--instance-id", "one"]);
+    let instance = ["--instance-id", "one"];
+    survive_kills("instance-kills", &[SHORT_SESSION, &instance].concat());
 }
 
 /// Else a reader of committed records would see nothing of the successor's
 /// before `transaction.timeout.ms`, ten minutes here.
 #[track_caller]
-fn leave_no_transaction_open(stem: &str, more: &[&str]) {
+fn leave_no_transaction_open(stem: &str, instance: &[&str]) {
+    let more = &[SHORT_SESSION, instance].concat();
     let pipeline = Pipeline::with_dead_letters(stem, 1);
     let numbers = |range: std::ops::Range<usize>| range.map(|n| Record::value(n.to_string()));
     pipeline.feed(numbers(0..10));
-    let open = [ONE_LONG_TRANSACTION, more].concat();
+    let open = [ONE_LONG_TRANSACTION, &more[..]].concat();
     let mut host = start(&pipeline, &open);
     wait_for_open(&pipeline, &pipeline.output, 10);
     host.kill();
@@ -91,7 +93,7 @@ fn leave_no_transaction_open(stem: &str, more: &[&str]) {
 
 #[test]
 fn a_killed_process_leaves_no_transaction_open_to_its_successor() {
-    leave_no_transaction_open("left-open", SHORT_SESSION);
+    leave_no_transaction_open("left-open", &[]);
 }
 
 #[test]

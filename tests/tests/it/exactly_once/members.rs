@@ -5,7 +5,16 @@ use millrace_tests::{Host, Signal, eventually, eventually_ok};
 
 use super::mix::Mix;
 use super::{SHORT_TRANSACTION, finish, open_ends, start};
-use crate::pipeline::{Pipeline, SHORT_SESSION, SOON, stop};
+use crate::pipeline::{LONG, Pipeline, SHORT_SESSION, SOON, stop};
+
+/// What a process that is killed and never comes back leaves open is so for so
+/// long.
+const LEFT_OPEN: &[&str] = &[
+    "--set",
+    "kafka.producer.transaction.timeout.ms=8000",
+    "--set",
+    "plugin.call=2s",
+];
 
 /// Waits until the group has so many members and they have their partitions.
 #[track_caller]
@@ -26,7 +35,8 @@ fn processes_that_join_and_leave_by_any_signal_lose_and_double_nothing() {
     let pipeline = Pipeline::with_dead_letters("come-and-go", 6);
     let mix = Mix::of(&pipeline);
     let feeder = mix.feed(&pipeline, 700);
-    let join = || start(&pipeline, SHORT_SESSION);
+    let more = [SHORT_SESSION, LEFT_OPEN].concat();
+    let join = || start(&pipeline, &more);
     let flows = || pipeline.wait_for_more(300);
 
     let first = join();
@@ -49,7 +59,14 @@ fn processes_that_join_and_leave_by_any_signal_lose_and_double_nothing() {
     stop(fourth);
     wait_for_members(&pipeline, 1);
     flows();
-    finish(&pipeline, &mix, fifth, feeder.finish());
+    let written = feeder.finish();
+    pipeline.wait_for_committed_total(written, LONG);
+    for topic in mix.topics() {
+        eventually(SOON, "no transaction to be open", || {
+            open_ends(&pipeline, topic).is_none().then_some(())
+        });
+    }
+    finish(&pipeline, &mix, fifth, written);
 }
 
 #[test]
@@ -104,10 +121,15 @@ fn a_process_that_was_frozen_beyond_its_transaction_doubles_nothing() {
 #[track_caller]
 fn freeze_in_a_transaction(pipeline: &Pipeline, mix: &Mix, host: &mut Host, written: &mut usize) {
     let is_open = || open_ends(pipeline, &pipeline.output).is_some();
-    eventually_ok(SOON, "a freeze in a transaction", || {
-        pipeline.feed((*written..*written + 40).map(|number| mix.record(number, 1)));
-        *written += 40;
-        eventually(SOON, "an open transaction", || is_open().then_some(()));
+    eventually_ok(LONG, "a freeze in a transaction", || {
+        pipeline.feed((*written..*written + 20).map(|number| mix.record(number, 1)));
+        *written += 20;
+        eventually_ok(SOON, "an open transaction, or its end", || {
+            match is_open() || pipeline.committed_total() == *written {
+                true => Ok(()),
+                false => Err("neither"),
+            }
+        });
         host.signal(Signal::STOP);
         if is_open() {
             return Ok(());

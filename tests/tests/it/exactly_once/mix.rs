@@ -109,6 +109,12 @@ impl Mix {
         }
     }
 
+    /// All that something may go to.
+    pub fn topics(&self) -> impl Iterator<Item = &String> {
+        let always = [&self.output, &self.dead, &self.other];
+        always.into_iter().chain(&self.late)
+    }
+
     /// Asserts that what the first `written` records lead to is in each topic
     /// once, as a reader of committed records sees it, and nothing else; and that
     /// those of one key are in order.
@@ -120,8 +126,7 @@ impl Mix {
             of_key.push((number, value));
         }
         let mut found = Contents::new();
-        let topics = [&self.output, &self.dead, &self.other];
-        for topic in topics.into_iter().chain(&self.late) {
+        for topic in self.topics() {
             for record in pipeline.client.read_all(topic) {
                 let number = number_of(&record);
                 let of_key = found.entry((topic.clone(), number % KEYS)).or_default();
@@ -131,9 +136,9 @@ impl Mix {
         let wrong = differences(&expected, &found);
         assert!(
             wrong.is_empty(),
-            "of {written} records, {} keys in {} topics are not as they must be: {}",
+            "of {written} records, {} keys in the {} topics are not as they must be: {}",
             wrong.len(),
-            topics.len(),
+            self.topics().count(),
             wrong[..wrong.len().min(10)].join("\n")
         );
     }

@@ -18,7 +18,7 @@ fn what_would_break_exactly_once_is_refused_with_the_reason() {
         ),
         (
             &["--set", "kafka.consumer.isolation.level=read_uncommitted"],
-            &["kafka.consumer.isolation.level", "exactly"],
+            &["isolation.level", "--guarantee"],
         ),
         (
             &["--set", "kafka.producer.transactional.id=mine"],
