@@ -11,6 +11,7 @@ mod events;
 pub mod group;
 pub mod keeper;
 mod lanes;
+mod membership;
 mod output_topic;
 pub mod positions;
 mod producer;

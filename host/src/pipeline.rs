@@ -11,5 +11,7 @@ pub mod mailbox;
 pub mod policy;
 pub mod ports;
 pub mod progress;
+pub mod pulse;
 pub mod replay;
+pub mod stalls;
 pub mod worker;

@@ -10,7 +10,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 
 use self::recovery::Recovery;
 use self::topics::{Needed, check_dead_letters, check_inputs};
@@ -23,7 +23,9 @@ use crate::kafka::keeper::Keeper;
 use crate::kafka::properties;
 use crate::kafka::topics::Topics;
 use crate::pipeline::ports::{Failure, Fatal, Tap};
+use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::Skipped;
+use crate::pipeline::stalls::Stalls;
 use crate::plugin::component::{Component, Loaded};
 use crate::plugin::{Engine, Instance, THREAD_STACK};
 use crate::recovery::Store;
@@ -176,6 +178,32 @@ impl Prepared {
         }
     }
 
+    /// Like [`new`](Self::new), and hears the order to stop meanwhile: nothing
+    /// has begun that would have to be finished. `None`: stopped.
+    pub fn unless_stopped(
+        pipeline: Pipeline,
+        feed: Feed,
+        purpose: Purpose,
+        stop: &Stop,
+    ) -> Result<Option<Self>, Fatal> {
+        let (done, outcome) = channel();
+        thread::Builder::new()
+            .name("prepare".to_owned())
+            .spawn(move || {
+                // The receiver goes when nobody waits any more.
+                let _ = done.send(Self::new(pipeline, feed, purpose));
+            })
+            .context("no thread could be started")?;
+        while !stop.requested() {
+            match outcome.recv_timeout(LOOK) {
+                Ok(outcome) => return outcome.map(Some),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => bail!("preparing the pipeline panicked"),
+            }
+        }
+        Ok(None)
+    }
+
     /// Runs until it is told to stop or fails. Everything in flight is finished
     /// and committed first, within `shutdown.drain`. `tap` makes each worker's.
     pub fn run(
@@ -201,6 +229,8 @@ impl Prepared {
             None => None,
         };
         telemetry::running(&self.pipeline.name, &keeper, workers);
+        let pulses: Vec<_> = (0..workers).map(|_| Arc::<Pulse>::default()).collect();
+        let mut stalls = Stalls::new(self.pipeline.stall_timeout, pulses.iter().cloned());
         let shared = Arc::new(Shared {
             identity,
             topics: Topics::new(Arc::clone(&self.cluster)).context("no thread could be started")?,
@@ -213,6 +243,7 @@ impl Prepared {
             recovery,
             stop: Arc::clone(stop),
             counters: Arc::clone(counters),
+            pulses,
         });
         let (ended, ends) = channel();
         for (number, instance) in self.instances.into_iter().enumerate() {
@@ -246,7 +277,10 @@ impl Prepared {
                     )));
                 }
             }
-            if stop.requested() {
+            if !stop.requested() {
+                let news = stalls.look(Instant::now());
+                news.iter().for_each(|news| counters.stall(news));
+            } else {
                 let begun = *stopping.get_or_insert_with(Instant::now);
                 // A plugin that hangs must not use up the time that the drain needs.
                 if begun.elapsed() >= drain / 4 {
@@ -277,9 +311,12 @@ impl Prepared {
     fn membership(&self) -> Result<Membership, Fatal> {
         let input = &self.pipeline.input;
         let topics = self.inputs.iter().map(|(topic, _)| topic.clone()).collect();
+        let patience = properties::patience(&self.pipeline);
         Ok(match &self.feed {
             Feed::Inputs => Membership {
                 group: input.group.clone(),
+                instance_id: input.instance_id.clone(),
+                patience,
                 topics,
                 starts: input.starts.clone(),
                 partitions: self.inputs.clone(),
@@ -297,6 +334,8 @@ impl Prepared {
                         true => format!("{group}-dry-run-{}", std::process::id()),
                         false => group,
                     },
+                    instance_id: None,
+                    patience,
                     topics,
                     starts: Start::Earliest.into(),
                     partitions: self.inputs.clone(),

@@ -5,6 +5,7 @@
 //! and no data is lost; INFO, what an operator wants in a normal day's log.
 
 mod failures;
+mod stalls;
 
 use std::fmt;
 use std::path::Path;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub use self::failures::{Failures, Group};
 use crate::pipeline::ports::{Failure, Fault};
+use crate::pipeline::stalls::{News, Stall};
 use crate::plugin::PluginId;
 use crate::record::{NextOffset, Position, Rejected, TopicPartition};
 
@@ -26,6 +28,8 @@ pub struct Counters {
     lag: AtomicI64,
     /// How often a partition waited for what is around it.
     waits: AtomicU64,
+    /// How often something that stood still was said.
+    stalls: AtomicU64,
     /// How often the plugin trapped, was interrupted or went over a limit.
     faults: AtomicU64,
     failures: Failures,
@@ -48,6 +52,8 @@ pub struct Totals {
     pub dropped: u64,
     /// How often a partition waited for what is around it.
     pub waits: u64,
+    /// How often something that stood still was said.
+    pub stalls: u64,
     /// How often the plugin trapped, was interrupted or went over a limit.
     pub faults: u64,
     /// Records that wait in the assigned partitions.
@@ -85,6 +91,14 @@ impl Counters {
         self.failures.wait(position, why, long);
     }
 
+    /// Something stands still, or does not any more.
+    pub fn stall(&self, news: &News) {
+        if news.what != Stall::IsOver {
+            self.stalls.fetch_add(1, Ordering::Relaxed);
+        }
+        stalls::say(news);
+    }
+
     /// An output was refused when it was on its way.
     pub fn goes_back(&self, partition: &TopicPartition, position: NextOffset) {
         self.failures.goes_back(partition, position);
@@ -110,6 +124,7 @@ impl Counters {
             dead_letters,
             dropped,
             waits: self.waits.load(Ordering::Relaxed),
+            stalls: self.stalls.load(Ordering::Relaxed),
             faults: self.faults.load(Ordering::Relaxed),
             records_in: self.records_in.load(Ordering::Relaxed),
             bytes_in: self.bytes_in.load(Ordering::Relaxed),
@@ -286,6 +301,7 @@ pub fn stopped(counters: &Counters) {
         dropped = totals.dropped,
         faults = totals.faults,
         waits = totals.waits,
+        stalls = totals.stalls,
         reasons = groups.len(),
         "stopped"
     );

@@ -43,7 +43,11 @@ pub fn run(arguments: RunArguments) -> Result<(), Failed> {
         true => Purpose::Check,
         false => Purpose::Run,
     };
-    let prepared = Prepared::new(pipeline, Feed::Inputs, purpose).map_err(Failed::before)?;
+    let Some(prepared) =
+        Prepared::unless_stopped(pipeline, Feed::Inputs, purpose, &stop).map_err(Failed::before)?
+    else {
+        return Ok(());
+    };
     if arguments.check {
         return checked(&prepared).map_err(Failed::before);
     }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use rdkafka::consumer::Consumer as _;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
-use super::events::Events;
+use super::events::{Events, Kind};
 use super::group::Membership;
 use super::keeper::Keeper;
 use super::lanes::Lanes;
@@ -73,7 +73,14 @@ impl Source for AssignedSource {
 
     fn poll(&mut self) -> Result<Option<SourceEvent>, Fatal> {
         // librdkafka has only errors and log lines to tell.
-        while self.native.next()?.is_some() {}
+        while let Some((kind, _)) = self.native.next()? {
+            if let Kind::Error { code, text } = kind {
+                if self.consumer.client().fatal_error().is_some() {
+                    bail!("the consumer can't go on: {text} ({code:?})");
+                }
+                self.native.trouble(code, &text);
+            }
+        }
         Ok(self.events.try_recv().ok())
     }
 

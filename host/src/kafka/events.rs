@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use rdkafka::ClientContext as _;
 use rdkafka::consumer::Consumer as _;
+use rdkafka::types::RDKafkaErrorCode;
 
 use super::context::Consumer;
 use super::queue::{Event, EventKind, Queue};
@@ -30,6 +31,10 @@ pub(super) enum Kind {
     Assign,
     Revoke,
     OffsetCommit,
+    Error {
+        code: RDKafkaErrorCode,
+        text: String,
+    },
 }
 
 impl Events {
@@ -52,17 +57,8 @@ impl Events {
                 EventKind::Assign => return Ok(Some((Kind::Assign, event))),
                 EventKind::Revoke => return Ok(Some((Kind::Revoke, event))),
                 EventKind::OffsetCommit => return Ok(Some((Kind::OffsetCommit, event))),
-                EventKind::Error {
-                    fatal: true,
-                    code,
-                    text,
-                } => {
-                    bail!("the consumer can't go on: {text} ({code:?})");
-                }
-                EventKind::Error { code, text, .. } => {
-                    if let Some(left_out) = self.trouble.pass(Instant::now()) {
-                        telemetry::consumer_trouble(&code.to_string(), &text, left_out);
-                    }
+                EventKind::Error { code, text } => {
+                    return Ok(Some((Kind::Error { code, text }, event)));
                 }
                 EventKind::Message => {
                     bail!("librdkafka handed out a record outside of its partition's queue");
@@ -76,6 +72,13 @@ impl Events {
             }
         }
         Ok(None)
+    }
+
+    /// Says that something went wrong which librdkafka mends by itself.
+    pub fn trouble(&mut self, code: RDKafkaErrorCode, text: &str) {
+        if let Some(left_out) = self.trouble.pass(Instant::now()) {
+            telemetry::consumer_trouble(&code.to_string(), text, left_out);
+        }
     }
 
     /// Closes the consumer, whose partitions are drained and committed; one that

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
 use super::events::{Events, Kind};
 use super::keeper::Keeper;
 use super::lanes::Lanes;
+use super::membership::{Place, is_outage, never_takes};
 use super::positions::{ASK, Ask, GroupOffsets};
 use super::queue::assignment_lost;
 use super::record::{Fetched, Message};
@@ -24,6 +26,11 @@ use crate::stop::Stop;
 #[derive(Debug, Clone)]
 pub struct Membership {
     pub group: String,
+    /// Of static membership (KIP-345); each worker adds its number. `None`: the
+    /// group knows this member only while it is there.
+    pub instance_id: Option<String>,
+    /// How long the group may give nothing, while it answers, before the run ends.
+    pub patience: Duration,
     pub topics: Vec<String>,
     pub starts: Starts,
     /// How many partitions each topic had when the run began: one that appears
@@ -73,15 +80,19 @@ impl Membership {
     }
 }
 
-/// Joins the group and hands out its two faces.
+/// Joins the group as its worker `number` and hands out its two faces.
 pub fn join(
     config: &ClientConfig,
+    number: usize,
     membership: Membership,
     bell: Doorbell,
     stop: Arc<Stop>,
 ) -> Result<(GroupSource, GroupOffsets), Fatal> {
     let mut config = config.clone();
     config.set("group.id", &membership.group);
+    if let Some(id) = &membership.instance_id {
+        config.set("group.instance.id", format!("{id}-{number}"));
+    }
     if membership.until.is_some() {
         // An end may be a transaction's marker, behind the last record.
         config.set("enable.partition.eof", "true");
@@ -106,6 +117,8 @@ pub fn join(
         ),
         events,
         consumer,
+        place: Place::awaited(membership.patience),
+        is_out: false,
         membership,
         bell,
         ask,
@@ -118,6 +131,10 @@ pub struct GroupSource {
     events: Events,
     consumer: Arc<Consumer>,
     membership: Membership,
+    place: Place,
+    /// Whether librdkafka has given the membership up: it gives out no event for
+    /// the partitions that were lost with it.
+    is_out: bool,
     bell: Doorbell,
     ask: Ask,
 }
@@ -126,6 +143,43 @@ impl GroupSource {
     fn eager(&self) -> bool {
         matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Eager)
     }
+
+    /// An error of the consumer's: that it can't go on, or nothing but a log line.
+    fn on_error(&mut self, code: RDKafkaErrorCode, text: &str) -> Result<(), Fatal> {
+        let group = &self.membership.group;
+        if let Some((code, _)) = self.consumer.client().fatal_error() {
+            self.is_out = true;
+            let what_to_do = never_takes(code).unwrap_or("start it again");
+            bail!("group {group} has shut this member out: {code}; {what_to_do}");
+        }
+        if let Some(what_to_do) = never_takes(code) {
+            bail!("group {group} does not take this member: {text}; {what_to_do}");
+        }
+        self.events.trouble(code, text);
+        Ok(())
+    }
+
+    /// The group has given nothing for too long. While nobody answers for it, it
+    /// is waited for.
+    fn on_overdue(&mut self, long: Duration) -> Result<(), Fatal> {
+        let group = &self.membership.group;
+        let mut one = TopicPartitionList::new();
+        if let Some(topic) = self.membership.topics.first() {
+            one.add_partition(topic, 0);
+        }
+        let answer = self.consumer.committed_offsets(one, ASK);
+        let code = answer.err().and_then(|error| error.rdkafka_error_code());
+        if code.is_some_and(is_outage) {
+            self.place.is_awaited(Instant::now());
+            return Ok(());
+        }
+        bail!(
+            "group {group} has given this member nothing for {long:.0?}, though its coordinator \
+             answers{}: see with kafka-consumer-groups --describe --group {group} whether another \
+             member holds its rebalance up, and start this one again",
+            code.map_or(String::new(), |code| format!(" ({code})"))
+        );
+    }
 }
 
 impl Source for GroupSource {
@@ -133,23 +187,41 @@ impl Source for GroupSource {
     type Batch = Fetched;
 
     fn poll(&mut self) -> Result<Option<SourceEvent>, Fatal> {
-        let Some((kind, event)) = self.events.next()? else {
-            return Ok(None);
-        };
-        Ok(Some(match kind {
-            Kind::Assign => SourceEvent::Assigned(event.partitions()),
-            Kind::Revoke if assignment_lost(&self.consumer) => {
-                SourceEvent::Lost(event.partitions())
-            }
-            Kind::Revoke => SourceEvent::Revoked(event.partitions()),
-            Kind::OffsetCommit => match event.commit_result() {
-                Ok(()) => SourceEvent::Committed(event.positions()),
-                Err(reason) => SourceEvent::CommitFailed {
-                    partitions: event.partitions(),
-                    reason,
+        if self.is_out {
+            let lost = self.lanes.partitions();
+            return Ok((!lost.is_empty()).then_some(SourceEvent::Lost(lost)));
+        }
+        if let Some(long) = self.place.is_overdue() {
+            self.on_overdue(long)?;
+        }
+        while let Some((kind, event)) = self.events.next()? {
+            return Ok(Some(match kind {
+                Kind::Assign => {
+                    self.place.is_given();
+                    SourceEvent::Assigned(event.partitions())
+                }
+                Kind::Revoke => {
+                    self.place.is_awaited(Instant::now());
+                    let partitions = event.partitions();
+                    match assignment_lost(&self.consumer) {
+                        true => SourceEvent::Lost(partitions),
+                        false => SourceEvent::Revoked(partitions),
+                    }
+                }
+                Kind::Error { code, text } => {
+                    self.on_error(code, &text)?;
+                    continue;
+                }
+                Kind::OffsetCommit => match event.commit_result() {
+                    Ok(()) => SourceEvent::Committed(event.positions()),
+                    Err(reason) => SourceEvent::CommitFailed {
+                        partitions: event.partitions(),
+                        reason,
+                    },
                 },
-            },
-        }))
+            }));
+        }
+        Ok(None)
     }
 
     fn resolve(&mut self, partition: &TopicPartition) -> Result<NextOffset, Fatal> {
@@ -188,12 +260,20 @@ impl Source for GroupSource {
         self.lanes.end(lane)
     }
 
+    fn starves(&self, lane: LaneId) -> bool {
+        self.lanes.starves(lane)
+    }
+
     fn is_finished(&self) -> bool {
         self.lanes.are_finished()
     }
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {
         self.lanes.close(partitions);
+        if self.is_out {
+            // librdkafka has given up all of them.
+            return Ok(());
+        }
         if self.eager() {
             self.consumer.unassign()
         } else {

@@ -12,7 +12,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use super::context::Consumer;
 use super::keeper::Keeper;
 use super::positions::ASK;
-use super::queue::{Queue, cached_end};
+use super::queue::{Queue, cached_end, position};
 use super::record::Fetched;
 use crate::doorbell::Doorbell;
 use crate::pipeline::ports::{Fatal, LaneId};
@@ -82,6 +82,13 @@ impl Lanes {
     pub fn close(&mut self, partitions: &[TopicPartition]) {
         self.lanes
             .retain(|lane| !partitions.contains(&lane.partition));
+    }
+
+    pub fn partitions(&self) -> Vec<TopicPartition> {
+        self.lanes
+            .iter()
+            .map(|lane| lane.partition.clone())
+            .collect()
     }
 
     pub fn clear(&mut self) {
@@ -211,6 +218,20 @@ impl Lanes {
     pub fn end(&self, id: LaneId) -> Option<i64> {
         let lane = self.lanes.iter().find(|lane| lane.id == id)?;
         cached_end(&self.consumer, &lane.partition)
+    }
+
+    /// [`Source::starves`](crate::pipeline::ports::Source::starves).
+    pub fn starves(&self, id: LaneId) -> bool {
+        let Some(lane) = self.lanes.iter().find(|lane| lane.id == id) else {
+            return false;
+        };
+        if lane.behind.is_some() || !lane.queue.is_empty() || lane.is_finished() {
+            return false;
+        }
+        // What is no record, such as a transaction's marker, is passed unseen.
+        let passed = position(&self.consumer, &lane.partition).unwrap_or(lane.next);
+        let end = cached_end(&self.consumer, &lane.partition);
+        end.is_some_and(|end| lane.next.max(passed) < end)
     }
 
     /// Whether all of them were read to their ends, and there are some.

@@ -25,7 +25,8 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "enable.partition.eof",
-        "the worker loop does not read ends from the stream",
+        "librdkafka (2.12) goes on behind the record after an end when a rebalance is over, which \
+         loses that record",
     ),
     ("acks", ACKS),
     ("request.required.acks", ACKS),
@@ -49,7 +50,10 @@ const REFUSED: &[(&str, &str)] = &[
     ("bootstrap.servers", "use --brokers (kafka.brokers)"),
     ("metadata.broker.list", "use --brokers (kafka.brokers)"),
     ("group.id", "use --group (input.group)"),
-    ("group.instance.id", "this version has no static membership"),
+    (
+        "group.instance.id",
+        "each worker has one of its own; use --instance-id (input.instance_id)",
+    ),
     (
         "statistics.interval.ms",
         "this version does not read librdkafka's statistics",
@@ -89,7 +93,9 @@ const LEAST_AHEAD_KIB: i32 = 1024;
 /// broker's own limit decides.
 const LARGEST_OUTPUT: &str = "16777216";
 
-/// librdkafka's default for `max.poll.interval.ms`.
+const POLL_INTERVAL: &str = "max.poll.interval.ms";
+
+/// librdkafka's default for it.
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
 const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
@@ -165,11 +171,7 @@ fn alone(mut config: ClientConfig) -> ClientConfig {
 /// A worker in a call does not poll: a plugin that uses up its time must not cost
 /// the membership, after which the same records would do so again.
 fn time_for_a_call(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError> {
-    const PROPERTY: &str = "max.poll.interval.ms";
-    let interval = consumer(pipeline, 0, 1)
-        .get(PROPERTY)
-        .and_then(|value| value.parse().ok())
-        .map_or(DEFAULT_POLL_INTERVAL, Duration::from_millis);
+    let interval = poll_interval(pipeline);
     let call = pipeline.plugin.call;
     // After a fault, the next call has an instance's init before it.
     if call.saturating_mul(2) < interval {
@@ -177,7 +179,7 @@ fn time_for_a_call(pipeline: &Pipeline, settings: &Settings) -> Result<(), Confi
     }
     Err(ConfigError(format!(
         "{}: a call of the plugin may take {call:?}, and as long again where it needs a fresh \
-         instance: {PROPERTY} ({interval:?}) must be longer than both together, or the group \
+         instance: {POLL_INTERVAL} ({interval:?}) must be longer than both together, or the group \
          gives the partitions away meanwhile",
         settings.place("plugin.call")
     )))
@@ -218,6 +220,24 @@ pub fn transaction_timeout(config: &ClientConfig) -> Duration {
         .get(TRANSACTION_TIMEOUT)
         .and_then(|value| value.parse().ok())
         .map_or(DEFAULT_TRANSACTION_TIMEOUT, Duration::from_millis)
+}
+
+/// How long a member may work without serving its group.
+fn poll_interval(pipeline: &Pipeline) -> Duration {
+    consumer(pipeline, 0, 1)
+        .get(POLL_INTERVAL)
+        .and_then(|value| value.parse().ok())
+        .map_or(DEFAULT_POLL_INTERVAL, Duration::from_millis)
+}
+
+/// How long a group may give a member nothing while it answers. A rebalance waits
+/// for every member as long as that one may work without serving it, which is most
+/// likely as long as this pipeline's own: so long for one that is under way, and
+/// once more for the one that follows it.
+pub fn patience(pipeline: &Pipeline) -> Duration {
+    poll_interval(pipeline)
+        .saturating_mul(2)
+        .max(pipeline.stall_timeout)
 }
 
 /// An output that is larger than the whole queue would wait for ever.

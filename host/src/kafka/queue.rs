@@ -96,6 +96,11 @@ impl Queue {
         unsafe { Event::next(self.native.as_ptr(), ms) }
     }
 
+    pub fn is_empty(&self) -> bool {
+        // SAFETY: a live queue.
+        unsafe { sys::rd_kafka_queue_length(self.native.as_ptr()) == 0 }
+    }
+
     /// At most `max` messages that have arrived; `None` if there are none. Never
     /// waits. Some of them may be errors.
     pub fn messages(&self, max: usize) -> Option<Fetched> {
@@ -179,7 +184,6 @@ pub(super) enum EventKind {
     Revoke,
     OffsetCommit,
     Error {
-        fatal: bool,
         code: RDKafkaErrorCode,
         text: String,
     },
@@ -242,8 +246,6 @@ impl Event {
             sys::RD_KAFKA_EVENT_FETCH => EventKind::Message,
             sys::RD_KAFKA_EVENT_DR => EventKind::Deliveries,
             sys::RD_KAFKA_EVENT_ERROR => EventKind::Error {
-                // SAFETY: as above.
-                fatal: unsafe { sys::rd_kafka_event_error_is_fatal(event) } != 0,
                 code: self.code(),
                 text: self.text(),
             },
@@ -377,4 +379,17 @@ pub(super) fn cached_end(consumer: &Consumer, partition: &TopicPartition) -> Opt
         )
     };
     (!error.is_error() && high >= 0).then_some(high)
+}
+
+/// Where a partition is read on, behind what is no record, too; `None` before the
+/// first one. Asks nobody.
+pub(super) fn position(consumer: &Consumer, partition: &TopicPartition) -> Option<i64> {
+    let mut list = rdkafka::TopicPartitionList::with_capacity(1);
+    list.add_partition(&partition.topic, partition.partition);
+    // SAFETY: client and list live for the call.
+    let error = unsafe { sys::rd_kafka_position(consumer.client().native_ptr(), list.ptr()) };
+    match list.elements().first()?.offset() {
+        rdkafka::Offset::Offset(offset) if !error.is_error() => Some(offset),
+        _ => None,
+    }
 }

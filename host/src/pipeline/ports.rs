@@ -84,6 +84,11 @@ pub trait Source {
     fn rewind(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal>;
     /// The end of a lane's partition, as far as it is known without asking.
     fn end(&self, lane: LaneId) -> Option<i64>;
+    /// Whether records wait in a lane's partition of which none has come, as far
+    /// as is known without asking.
+    fn starves(&self, _lane: LaneId) -> bool {
+        false
+    }
     /// Whether everything that it will ever give was fetched.
     fn is_finished(&self) -> bool {
         false

@@ -132,11 +132,6 @@ impl Progress {
         self.stored(position);
     }
 
-    /// What the store certainly has; `None` while that is nothing.
-    pub fn is_stored(&self) -> Option<NextOffset> {
-        self.stored
-    }
-
     /// How many records have begun their way and are not done.
     pub fn open(&self) -> usize {
         self.entries.len()
@@ -183,6 +178,17 @@ impl Progress {
     /// not known to have it.
     pub fn unstored(&self) -> Option<NextOffset> {
         (self.stored != Some(self.done)).then_some(self.done)
+    }
+
+    /// What the store certainly has.
+    pub fn store_has(&self) -> Option<NextOffset> {
+        self.stored
+    }
+
+    /// Whether the store has not answered that it has what it was told, or has to
+    /// be told again.
+    pub fn is_unconfirmed(&self) -> bool {
+        self.committed.is_none() || self.committed != self.stored
     }
 
     /// The store did not take the last position: it will be offered again.

@@ -156,6 +156,10 @@ impl<S: Source> Source for Letters<S> {
         self.inner.end(lane)
     }
 
+    fn starves(&self, lane: LaneId) -> bool {
+        self.inner.starves(lane)
+    }
+
     fn is_finished(&self) -> bool {
         self.inner.is_finished()
     }

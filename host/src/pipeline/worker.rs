@@ -10,6 +10,7 @@
 mod assignment;
 mod delivery;
 mod ending;
+mod looks;
 mod transaction;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::pipeline::ports::{
     Transform,
 };
 use crate::pipeline::progress::Progress;
+use crate::pipeline::pulse::{Pulse, Spot};
 use crate::record::{NextOffset, Record, TopicPartition, Verdict};
 use crate::telemetry::{self, Counters};
 
@@ -102,6 +104,10 @@ pub struct Worker<S: Source, K, O, T> {
     strays: usize,
     /// What this worker last added to the common lag.
     lag: i64,
+    pulse: Arc<Pulse>,
+    next_look: Instant,
+    /// Whether it is known which partitions are this worker's.
+    is_assigned: bool,
 }
 
 impl<S, K, O, T> Worker<S, K, O, T>
@@ -144,7 +150,17 @@ where
             transacting,
             strays: 0,
             lag: 0,
+            pulse: Arc::default(),
+            next_look: next_commit,
+            is_assigned: false,
         }
+    }
+
+    /// Shows itself from now on in `pulse`.
+    pub fn seen_by(mut self, pulse: Arc<Pulse>) -> Self {
+        self.pulse = pulse;
+        self.look();
+        self
     }
 
     /// Works until `stopping` says so, the source is finished or something fails,
@@ -190,6 +206,7 @@ where
         if self.collect_acks()? {
             pace = Pace::Busy;
         }
+        self.look_when_due()?;
         if let Some(error) = self.broken.take() {
             return Err(Failure::Fatal(error));
         }
@@ -201,6 +218,7 @@ where
             if self.serve(index)? == Pace::Busy {
                 pace = Pace::Busy;
             }
+            self.look_when_due()?;
             // A call may have taken long, and events keep the membership. They
             // change the lanes, so the round ends with one.
             if let Some(event) = self.source.poll()? {
@@ -248,9 +266,18 @@ where
 
     fn on_event(&mut self, event: SourceEvent) -> Result<(), Failure> {
         match event {
-            SourceEvent::Assigned(partitions) => self.on_assigned(partitions),
-            SourceEvent::Revoked(partitions) => self.on_revoked(&partitions),
+            SourceEvent::Assigned(partitions) => {
+                self.on_assigned(partitions)?;
+                self.is_assigned = true;
+                self.look();
+                Ok(())
+            }
+            SourceEvent::Revoked(partitions) => {
+                self.is_assigned = false;
+                self.on_revoked(&partitions)
+            }
             SourceEvent::Lost(partitions) => {
+                self.is_assigned = false;
                 telemetry::lost(&partitions);
                 // Their positions can't be stored any more.
                 if !self.is_clean() {
@@ -353,7 +380,11 @@ where
         };
         let batch = &waiting[..limits.cut(waiting)];
         let begun = self.source.now();
+        let call = self
+            .pulse
+            .call(Spot::Plugin, Some((lane.id, batch[0].offset())));
         let answer = self.transform.process(&lane.partition, batch);
+        drop(call);
         let took = self.source.now().saturating_duration_since(begun);
         self.governor.took(batch.len(), took);
         let (kind, fault) = match answer {

@@ -18,6 +18,7 @@ use crate::pipeline::batch::Limits;
 use crate::pipeline::dead_letter::Provenance;
 use crate::pipeline::policy::Policy;
 use crate::pipeline::ports::{Failure, Fatal, OffsetStore, Sink, Source, Tap, Transform};
+use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::{Again, Letters, Nowhere, ReadOnly};
 use crate::pipeline::worker::{Settings, Worker};
 use crate::plugin::{CONTRACT, Component, Instance};
@@ -40,6 +41,8 @@ pub struct Shared {
     pub policy: Policy,
     pub stop: Arc<Stop>,
     pub counters: Arc<Counters>,
+    /// Each worker's, by its number.
+    pub pulses: Vec<Arc<Pulse>>,
 }
 
 /// Where outputs may go.
@@ -92,12 +95,13 @@ pub fn work(
     if let Some(recovery) = &shared.recovery {
         let (source, offsets) = recovery.worker(number, pipeline, bell.clone(), &shared.stop)?;
         let sink = shared.sink(number, None, bell)?;
-        return shared.drive((source, sink, offsets, instance), tap);
+        return shared.drive(number, (source, sink, offsets, instance), tap);
     }
     let partitions = shared.membership.partitions.iter();
     let partitions = partitions.map(|(_, count)| *count).sum();
     let (source, offsets) = group::join(
         &properties::consumer(pipeline, number, partitions),
+        number,
         shared.membership.clone(),
         bell.clone(),
         Arc::clone(&shared.stop),
@@ -107,17 +111,17 @@ pub fn work(
     let transactions = id.map(|id| Transactions::new(id, &offsets, timeout));
     let sink = shared.sink(number, transactions, bell)?;
     let Feed::Letters(replay) = &shared.feed else {
-        return shared.drive((source, sink, offsets, instance), tap);
+        return shared.drive(number, (source, sink, offsets, instance), tap);
     };
     let source = Letters::new(source, pipeline.name.clone(), replay.skipped.clone());
     let transform = Again(instance);
     match replay.dry_run {
-        false => shared.drive((source, sink, offsets, transform), tap),
+        false => shared.drive(number, (source, sink, offsets, transform), tap),
         true => {
             let consumer = properties::consumer(pipeline, number, partitions);
             let replayed = GroupOffsets::of(&consumer, &shared.replay_group, &shared.stop)?;
             let ports = (source, Nowhere::new(sink), ReadOnly(replayed), transform);
-            shared.drive(ports, tap)
+            shared.drive(number, ports, tap)
         }
     }
 }
@@ -140,7 +144,12 @@ impl Shared {
         ProducerSink::new(&config, self.topics.clone(), rules, transactions, bell)
     }
 
-    fn drive<S, K, O, T>(&self, ports: (S, K, O, T), tap: Option<Tap>) -> Result<(), Failure>
+    fn drive<S, K, O, T>(
+        &self,
+        number: usize,
+        ports: (S, K, O, T),
+        tap: Option<Tap>,
+    ) -> Result<(), Failure>
     where
         S: Source,
         K: Sink<S::Record>,
@@ -164,6 +173,8 @@ impl Shared {
             policy: self.policy.clone(),
             breaker: pipeline.errors.breaker,
         };
-        Worker::new(ports, settings, Arc::clone(&self.counters), tap).run(|| self.stop.requested())
+        Worker::new(ports, settings, Arc::clone(&self.counters), tap)
+            .seen_by(Arc::clone(&self.pulses[number]))
+            .run(|| self.stop.requested())
     }
 }

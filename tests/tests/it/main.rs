@@ -20,6 +20,8 @@ mod passthrough;
 mod pipeline;
 mod policies;
 mod proxy;
+mod recovery;
+mod recovery_commands;
 mod rejected_outputs;
 mod replay;
 mod source;

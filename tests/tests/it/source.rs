@@ -86,6 +86,11 @@ fn wasmtime_is_named_only_in_its_room() {
 }
 
 #[test]
+fn redb_is_named_only_in_its_room() {
+    only_in("recovery", "redb");
+}
+
+#[test]
 fn records_and_the_worker_loop_know_neither_threads_nor_files() {
     for (path, text) in files() {
         let pure = path.starts_with("pipeline") || path == Path::new("record.rs");

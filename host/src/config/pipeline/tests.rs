@@ -432,7 +432,7 @@ fn a_property_that_would_break_the_promise_is_refused_with_its_place_and_the_rea
             ("enable.auto.commit", "true", "delivery.commit_interval"),
             ("enable.auto.offset.store", "true", "acknowledged"),
             ("auto.offset.reset", "'latest'", "input.start"),
-            ("enable.partition.eof", "true", "ends"),
+            ("enable.partition.eof", "true", "loses that record"),
             ("acks", "1", "in-sync replicas"),
             ("enable.idempotence", "false", "idempotence"),
             ("delivery.report.only.error", "true", "acknowledgement"),
@@ -440,6 +440,7 @@ fn a_property_that_would_break_the_promise_is_refused_with_its_place_and_the_rea
             ("transactional.id", "'t'", "exactly-once"),
             ("bootstrap.servers", "'b'", "--brokers"),
             ("group.id", "'g'", "--group"),
+            ("group.instance.id", "'i'", "input.instance_id"),
         ] {
             for key in [property.to_owned(), format!("'{property}'")] {
                 let error = error(&format!("[kafka.{section}]\n{key} = {value}"));

@@ -7,6 +7,7 @@ use super::{Worker, in_flight, take_positions};
 use crate::pipeline::lane::Lane;
 use crate::pipeline::ports::{Failure, LaneId, OffsetStore, Sink, Source, Ticket, Transform};
 use crate::pipeline::progress::Progress;
+use crate::pipeline::pulse::Spot;
 use crate::record::TopicPartition;
 use crate::telemetry;
 
@@ -30,6 +31,7 @@ where
         if !self.is_clean() && !partitions.is_empty() {
             self.end_transaction(self.source.now() + self.settings.drain)?;
         }
+        let asking = self.pulse.call(Spot::Consumer, None);
         let stored = self
             .offsets
             .stored(&partitions)
@@ -52,6 +54,7 @@ where
             self.lanes
                 .push(Lane::new(id, partition, start, stored.is_some()));
         }
+        drop(asking);
         if !resolved.is_empty() {
             match self
                 .offsets

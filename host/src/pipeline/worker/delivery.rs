@@ -12,6 +12,7 @@ use crate::pipeline::ports::{
     Ack, Admission, Failure, Fatal, OffsetStore, Outcome, Outgoing, Refusal, Sent, Sink, Source,
     Ticket, Transform, Unwritable,
 };
+use crate::pipeline::pulse::Spot;
 use crate::record::{NextOffset, Output, Position, Record, Rejected, Stage, Verdict};
 
 /// How long the others wait for a record that has to be tried alone, while it
@@ -80,7 +81,7 @@ where
         // abort takes back what is not stored.
         for lane in &mut self.lanes {
             let safe = match self.transacting {
-                Some(_) => lane.progress.is_stored(),
+                Some(_) => lane.progress.store_has(),
                 None => Some(lane.progress.done()),
             };
             if let Some(position) = safe {
@@ -304,7 +305,11 @@ where
         };
         let shown = match &mut self.tap {
             None => Ok(()),
-            Some(tap) => tap(&lane.partition, record, outcome),
+            Some(tap) => {
+                let at = Some((lane.id, record.offset()));
+                let _showing = self.pulse.call(Spot::Inspect, at);
+                tap(&lane.partition, record, outcome)
+            }
         };
         if work.next == work.records.as_ref().len() {
             lane.work = None;

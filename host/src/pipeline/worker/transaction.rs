@@ -94,6 +94,11 @@ impl Transacting {
         matches!(self.phase, Phase::Aborting)
     }
 
+    /// Whether it waits for the coordinator, and for nothing else.
+    pub fn is_ending(&self) -> bool {
+        !matches!(self.phase, Phase::Open | Phase::Closing)
+    }
+
     /// Something was sent.
     pub fn is_used(&mut self) {
         self.used = true;
