@@ -22,6 +22,9 @@ use mix::Mix;
 
 const EXACTLY_ONCE: &[&str] = &["--guarantee", "exactly-once"];
 
+/// A static member of the group, with transactional ids of this name.
+const INSTANCE: &[&str] = &["--instance-id", "one"];
+
 /// No transaction ends by itself for as long as a test takes.
 const ONE_LONG_TRANSACTION: &[&str] = &[
     "--commit-interval",

@@ -8,8 +8,10 @@ use millrace_tests::broker::BrokerOptions;
 use millrace_tests::{Broker, Record, Signal, eventually_ok};
 
 use super::mix::Mix;
-use super::{ONE_LONG_TRANSACTION, SHORT_TRANSACTION, finish, open_ends, start, wait_for_open};
-use crate::pipeline::{Pipeline, SHORT_SESSION, SOON, error_of, stop, texts};
+use super::{
+    INSTANCE, ONE_LONG_TRANSACTION, SHORT_TRANSACTION, finish, open_ends, start, wait_for_open,
+};
+use crate::pipeline::{Pipeline, SOON, error_of, stop, texts};
 
 /// How much longer than `shutdown.drain` a stop may take, and what a busy
 /// machine adds to that.
@@ -87,14 +89,13 @@ fn sigterm_while_the_broker_hangs_leaves_nothing_of_the_transaction() {
     let mut broker = Broker::start_with(patient());
     let pipeline = Pipeline::on(&broker, "stop-hanging-once", 1).and_dead_letters(1);
     let numbers = |range: std::ops::Range<usize>| range.map(|n| Record::value(n.to_string()));
-    let instance = ["--instance-id", "one"];
-    let host = start(&pipeline, &instance);
+    let host = start(&pipeline, INSTANCE);
     pipeline.feed(numbers(0..100));
     pipeline.wait_for_committed(&[(0, 100)]);
     stop(host);
 
     let drain = ["--set", "shutdown.drain=3s"];
-    let flags = [&instance, ONE_LONG_TRANSACTION, &drain, SHORT_SESSION].concat();
+    let flags = [INSTANCE, ONE_LONG_TRANSACTION, &drain].concat();
     let mut host = start(&pipeline, &flags);
     pipeline.feed(numbers(100..200));
     // One is the first transaction's end.
@@ -113,7 +114,7 @@ fn sigterm_while_the_broker_hangs_leaves_nothing_of_the_transaction() {
     eventually_ok(SOON, "the broker to answer", || pipeline.count());
     assert_eq!(texts(&pipeline.outputs()), expected(100));
     assert_eq!(pipeline.committed_total(), 100);
-    let host = start(&pipeline, &instance);
+    let host = start(&pipeline, INSTANCE);
     pipeline.wait_for_committed(&[(0, 200)]);
     stop(host);
     assert_eq!(texts(&pipeline.outputs()), expected(200));

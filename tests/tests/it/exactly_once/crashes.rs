@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use millrace_tests::{Record, eventually_ok};
 
 use super::mix::Mix;
-use super::{ONE_LONG_TRANSACTION, finish, start, wait_for_open, wait_for_visible};
+use super::{INSTANCE, ONE_LONG_TRANSACTION, finish, start, wait_for_open, wait_for_visible};
 use crate::crashes::Random;
 use crate::pipeline::{Pipeline, SHORT_SESSION, SOON, stop};
 
@@ -61,19 +61,17 @@ fn sigkill_at_random_moments_loses_and_doubles_nothing() {
 
 #[test]
 fn sigkill_of_an_instance_at_random_moments_loses_and_doubles_nothing() {
-    let instance = ["--instance-id", "one"];
-    survive_kills("instance-kills", &[SHORT_SESSION, &instance].concat());
+    survive_kills("instance-kills", INSTANCE);
 }
 
 /// Else a reader of committed records would see nothing of the successor's
 /// before `transaction.timeout.ms`, ten minutes here.
 #[track_caller]
-fn leave_no_transaction_open(stem: &str, instance: &[&str]) {
-    let more = &[SHORT_SESSION, instance].concat();
+fn leave_no_transaction_open(stem: &str, more: &[&str]) {
     let pipeline = Pipeline::with_dead_letters(stem, 1);
     let numbers = |range: std::ops::Range<usize>| range.map(|n| Record::value(n.to_string()));
     pipeline.feed(numbers(0..10));
-    let open = [ONE_LONG_TRANSACTION, &more[..]].concat();
+    let open = [ONE_LONG_TRANSACTION, more].concat();
     let mut host = start(&pipeline, &open);
     wait_for_open(&pipeline, &pipeline.output, 10);
     host.kill();
@@ -93,10 +91,10 @@ fn leave_no_transaction_open(stem: &str, instance: &[&str]) {
 
 #[test]
 fn a_killed_process_leaves_no_transaction_open_to_its_successor() {
-    leave_no_transaction_open("left-open", &[]);
+    leave_no_transaction_open("left-open", SHORT_SESSION);
 }
 
 #[test]
 fn a_killed_instance_leaves_no_transaction_open_to_its_successor() {
-    leave_no_transaction_open("instance-left-open", &["--instance-id", "one"]);
+    leave_no_transaction_open("instance-left-open", INSTANCE);
 }
