@@ -1,6 +1,7 @@
 //! Runs a checked pipeline: loads the plugin while the cluster is asked, starts
 //! the workers, and waits for their end.
 
+mod membership;
 mod recovery;
 mod topics;
 mod worker;
@@ -12,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 
+use self::membership::replay_group;
 use self::recovery::Recovery;
-use self::topics::{Needed, check_dead_letters, check_inputs};
+use self::topics::{Needed, check_dead_letters, check_inputs, check_starts};
 use self::worker::{Shared, policy, rules, work};
-use crate::config::{Guarantee, Pipeline, Start};
+use crate::config::{Guarantee, Pipeline};
 use crate::identity::Identity;
 use crate::kafka::cluster::{Cluster, REACH};
-use crate::kafka::group::Membership;
 use crate::kafka::keeper::Keeper;
 use crate::kafka::properties;
 use crate::kafka::topics::Topics;
@@ -66,21 +67,6 @@ pub struct Replay {
     /// Nothing is written or stored.
     pub dry_run: bool,
     pub skipped: Skipped,
-}
-
-/// What stands behind the group's name of a pipeline in the name of the group
-/// that remembers which of its dead letters were replayed. A group of its own,
-/// because a replay must not take part in the pipeline's.
-const REPLAY_GROUP: &str = "-replay";
-
-/// The group that remembers what of a pipeline was replayed. Its name holds the
-/// pipeline's, whose letters alone are replayed: two pipelines may share a group.
-fn replay_group(pipeline: &Pipeline) -> String {
-    let (group, name) = (&pipeline.input.group, &pipeline.name);
-    match group.ends_with(name.as_str()) {
-        true => format!("{group}{REPLAY_GROUP}"),
-        false => format!("{group}-{name}{REPLAY_GROUP}"),
-    }
 }
 
 /// A pipeline whose plugin is loaded and whose topics are there.
@@ -131,13 +117,8 @@ impl Prepared {
                 check_inputs("dead-letter", std::slice::from_ref(&replay.topic), &topics)?
             }
         };
-        let mut store = None;
-        if let (Some(dir), Feed::Inputs) = (&pipeline.recovery, &feed) {
-            let claim = recovery::claim(&pipeline, &inputs);
-            match purpose {
-                Purpose::Check => recovery::check(dir, &claim)?,
-                Purpose::Run => store = Some(recovery::open(dir, &claim)?),
-            }
+        if matches!(feed, Feed::Inputs) {
+            check_starts(&pipeline.input.starts, &inputs)?;
         }
         let dry_run = matches!(&feed, Feed::Letters(replay) if replay.dry_run);
         let needed = Needed {
@@ -157,6 +138,15 @@ impl Prepared {
         if let Some(letters) = pipeline.errors.topic() {
             needed.ensure("dead-letter", letters)?;
             check_dead_letters(&cluster, letters, &topics)?;
+        }
+        // Last: a store that is made for a run that can't begin would be in its way.
+        let mut store = None;
+        if let (Some(dir), Feed::Inputs) = (&pipeline.recovery, &feed) {
+            let claim = recovery::claim(&pipeline, &inputs);
+            match purpose {
+                Purpose::Check => recovery::check(dir, &claim)?,
+                Purpose::Run => store = Some(recovery::open(dir, &claim)?),
+            }
         }
         Ok(Self {
             pipeline,
@@ -215,6 +205,11 @@ impl Prepared {
         let workers = self.instances.len();
         let drain = self.pipeline.drain;
         let membership = self.membership()?;
+        let until = membership.until.clone();
+        membership
+            .inputs
+            .watch(self.pipeline.input.discover, stop)
+            .context("no thread could be started")?;
         let identity = self.identity(&membership.group)?;
         let keeper = self.keeper();
         let recovery = match self.store {
@@ -229,6 +224,9 @@ impl Prepared {
             None => None,
         };
         telemetry::running(&self.pipeline.name, &keeper, workers);
+        if let Some(until) = &until {
+            telemetry::reading_until(until);
+        }
         let pulses: Vec<_> = (0..workers).map(|_| Arc::<Pulse>::default()).collect();
         let mut stalls = Stalls::new(self.pipeline.stall_timeout, pulses.iter().cloned());
         let shared = Arc::new(Shared {
@@ -294,6 +292,12 @@ impl Prepared {
                 }
             }
         }
+        if let Some(until) = until
+            && outcome.is_ok()
+            && !stop.was_by_signal()
+        {
+            telemetry::reached(&until);
+        }
         telemetry::stopped(counters);
         outcome
     }
@@ -305,44 +309,6 @@ impl Prepared {
             return Ok(None);
         }
         Identity::new(group, self.pipeline.input.instance_id.as_deref()).map(Some)
-    }
-
-    /// What every worker's consumer joins and reads.
-    fn membership(&self) -> Result<Membership, Fatal> {
-        let input = &self.pipeline.input;
-        let topics = self.inputs.iter().map(|(topic, _)| topic.clone()).collect();
-        let patience = properties::patience(&self.pipeline);
-        Ok(match &self.feed {
-            Feed::Inputs => Membership {
-                group: input.group.clone(),
-                instance_id: input.instance_id.clone(),
-                patience,
-                topics,
-                starts: input.starts.clone(),
-                partitions: self.inputs.clone(),
-                until: None,
-            },
-            Feed::Letters(replay) => {
-                let group = replay_group(&self.pipeline);
-                let mut until = Vec::new();
-                for (topic, partitions) in &self.inputs {
-                    until.extend(self.cluster.ends(topic, *partitions)?);
-                }
-                Membership {
-                    // A dry run must not take partitions from a replay.
-                    group: match replay.dry_run {
-                        true => format!("{group}-dry-run-{}", std::process::id()),
-                        false => group,
-                    },
-                    instance_id: None,
-                    patience,
-                    topics,
-                    starts: Start::Earliest.into(),
-                    partitions: self.inputs.clone(),
-                    until: Some(until),
-                }
-            }
-        })
     }
 }
 

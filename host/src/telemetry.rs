@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 pub use self::failures::{Failures, Group};
-use crate::pipeline::ports::{Failure, Fault};
+use crate::pipeline::ports::{Failure, Fault, Gap};
 use crate::pipeline::stalls::{News, Stall};
 use crate::plugin::PluginId;
 use crate::record::{NextOffset, Position, Rejected, TopicPartition};
@@ -30,6 +30,8 @@ pub struct Counters {
     waits: AtomicU64,
     /// How often something that stood still was said.
     stalls: AtomicU64,
+    /// How many offsets were skipped where records were gone.
+    skipped: AtomicU64,
     /// How often the plugin trapped, was interrupted or went over a limit.
     faults: AtomicU64,
     failures: Failures,
@@ -54,6 +56,9 @@ pub struct Totals {
     pub waits: u64,
     /// How often something that stood still was said.
     pub stalls: u64,
+    /// Offsets that were skipped where the broker no longer had the records:
+    /// at most so many records.
+    pub skipped: u64,
     /// How often the plugin trapped, was interrupted or went over a limit.
     pub faults: u64,
     /// Records that wait in the assigned partitions.
@@ -99,6 +104,27 @@ impl Counters {
         stalls::say(news);
     }
 
+    /// A lane was to read on at `from`, which the broker no longer has, and goes
+    /// on elsewhere, as `input.on_gap` says.
+    pub fn jumped(&self, partition: &TopicPartition, from: NextOffset, gap: &Gap) {
+        let skipped = u64::try_from(gap.skipped(from)).unwrap_or(0);
+        self.skipped.fetch_add(skipped, Ordering::Relaxed);
+        tracing::warn!(
+            %partition,
+            from = from.0,
+            to = gap.to.0,
+            first = gap.first,
+            skipped,
+            "{}",
+            match gap.remade {
+                true => "the topic was deleted and made again: reading on in the new one \
+                         (input.on_gap)",
+                false => "the broker no longer has the position: reading on elsewhere \
+                          (input.on_gap)",
+            }
+        );
+    }
+
     /// An output was refused when it was on its way.
     pub fn goes_back(&self, partition: &TopicPartition, position: NextOffset) {
         self.failures.goes_back(partition, position);
@@ -125,6 +151,7 @@ impl Counters {
             dropped,
             waits: self.waits.load(Ordering::Relaxed),
             stalls: self.stalls.load(Ordering::Relaxed),
+            skipped: self.skipped.load(Ordering::Relaxed),
             faults: self.faults.load(Ordering::Relaxed),
             records_in: self.records_in.load(Ordering::Relaxed),
             bytes_in: self.bytes_in.load(Ordering::Relaxed),
@@ -180,6 +207,57 @@ pub fn assigned(partition: &TopicPartition, start: NextOffset, stored: bool) {
     );
 }
 
+/// An input topic is not there any more.
+pub fn input_gone(topic: &str) {
+    tracing::warn!(topic, "an input topic was deleted; it is waited for");
+}
+
+/// An input topic is another one of the same name.
+pub fn input_remade(topic: &str) {
+    tracing::warn!(topic, "an input topic was deleted and made again");
+}
+
+/// `--reset` moved a stored position.
+pub fn reset(partition: &TopicPartition, before: Option<NextOffset>, to: NextOffset) {
+    tracing::info!(
+        %partition,
+        before = before.map(|position| position.0),
+        offset = to.0,
+        "the stored position was moved to input.start (--reset)"
+    );
+}
+
+/// `--reset` forgot a position of a recovery store.
+pub fn forgotten(partition: &TopicPartition, before: &dyn fmt::Display) {
+    tracing::info!(
+        %partition,
+        %before,
+        "the stored position was forgotten: input.start says where it begins (--reset)"
+    );
+}
+
+/// Where a run will end.
+pub fn reading_until(ends: &[(TopicPartition, i64)]) {
+    tracing::info!(ends = %Ends(ends), "reading up to, and without");
+}
+
+/// A run came to its end.
+pub fn reached(ends: &[(TopicPartition, i64)]) {
+    tracing::info!(ends = %Ends(ends), "the end is reached (input.until)");
+}
+
+struct Ends<'a>(&'a [(TopicPartition, i64)]);
+
+impl fmt::Display for Ends<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (partition, end)) in self.0.iter().enumerate() {
+            let between = if i > 0 { " " } else { "" };
+            write!(f, "{between}{partition}:{end}")?;
+        }
+        Ok(())
+    }
+}
+
 /// A worker that has no partition says so once.
 pub fn idle() {
     tracing::info!("this worker has no partition: there are more workers than partitions");
@@ -233,10 +311,18 @@ pub fn commit_failed(partitions: &[TopicPartition], reason: &str) {
     );
 }
 
-pub fn first_commit_failed(error: &anyhow::Error) {
+/// Nothing is read from these partitions meanwhile.
+pub fn start_not_stored(
+    starts: &[(TopicPartition, NextOffset)],
+    error: &anyhow::Error,
+    long: Duration,
+) {
+    let partitions: Vec<TopicPartition> = starts.iter().map(|(p, _)| p.clone()).collect();
     tracing::warn!(
+        partitions = %List(&partitions),
         error = format!("{error:#}"),
-        "the resolved start could not be stored; the next commit tries again"
+        again_in = ?long,
+        "where partitions begin could not be stored; nothing is read from them before it is"
     );
 }
 
@@ -302,6 +388,7 @@ pub fn stopped(counters: &Counters) {
         faults = totals.faults,
         waits = totals.waits,
         stalls = totals.stalls,
+        skipped = totals.skipped,
         reasons = groups.len(),
         "stopped"
     );

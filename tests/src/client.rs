@@ -5,7 +5,7 @@ mod consume;
 mod groups;
 mod produce;
 mod record;
-mod transact;
+mod transactions;
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 pub use consume::Isolation;
 pub use record::Record;
-pub use transact::Transactional;
+pub use transactions::{Transaction, Transactional};
 
 /// For one request to a broker that is up.
 pub(crate) const REQUEST: Duration = Duration::from_secs(10);

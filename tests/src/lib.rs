@@ -5,7 +5,8 @@
 //! broker   a Kafka of this test process           process  one child, by its id
 //! client   what goes into topics and comes out    wait     conditions with a deadline
 //! host     `host …` and what it logs              target   where cargo and make leave files
-//! guests   compiled plugins and guests            proxy    requests that come late
+//! guests   compiled plugins and guests            mock     a cluster that fails on command
+//! proxy    requests that come late
 //! ```
 //!
 //! The tests themselves are in `tests/tests/it`. Here a failure is a panic
@@ -16,6 +17,7 @@ pub mod client;
 pub mod guests;
 pub mod headers;
 pub mod host;
+pub mod mock;
 pub mod process;
 pub mod proxy;
 pub mod target;
@@ -23,8 +25,9 @@ pub mod topics;
 pub mod wait;
 
 pub use broker::{Broker, shared_broker};
-pub use client::{Client, Isolation, Record};
+pub use client::{Client, Isolation, Record, Transaction};
 pub use guests::{guest, plugin};
 pub use host::Host;
+pub use mock::Mock;
 pub use process::Signal;
 pub use wait::{eventually, eventually_ok};

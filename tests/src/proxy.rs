@@ -8,8 +8,10 @@
 //! ```text
 //! request      what a test has to know of one request
 //! link         one client's connection and its own to the broker
+//! gate         holds requests up until it is opened
 //! ```
 
+mod gate;
 mod link;
 mod request;
 
@@ -19,6 +21,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+pub use gate::Gate;
 pub use link::Held;
 pub use request::{Api, Request};
 
@@ -87,6 +90,14 @@ impl Proxy {
         self.rules.add(wanted, Deed::Run(Box::new(deed)));
     }
 
+    /// Holds each request up that is `wanted`, and what comes behind it on its
+    /// connection, until the gate is opened.
+    pub fn block(&self, wanted: impl Fn(&Request) -> bool + Send + 'static) -> Gate {
+        let gate = Gate::default();
+        self.rules.add(wanted, Deed::Block(gate.clone()));
+        gate
+    }
+
     /// Waits until the next request comes that is `wanted`.
     #[track_caller]
     pub fn wait_for(&self, wanted: impl Fn(&Request) -> bool + Send + 'static, deadline: Duration) {
@@ -140,6 +151,7 @@ struct Rule {
 enum Deed {
     Hold(mpsc::Sender<Held>),
     Run(Box<dyn FnOnce() + Send>),
+    Block(Gate),
 }
 
 impl Rules {
@@ -149,11 +161,16 @@ impl Rules {
         rules.push(Rule { wanted, deed });
     }
 
-    /// Takes the first rule that is for this request.
+    /// Takes the first rule that is for this request; a gate stays until it is
+    /// open.
     fn take(&self, request: &Request) -> Option<Deed> {
         let mut rules = self.0.lock().expect("nothing panics with it");
+        rules.retain(|rule| !matches!(&rule.deed, Deed::Block(gate) if gate.is_open()));
         let at = rules.iter().position(|rule| (rule.wanted)(request))?;
-        Some(rules.remove(at).deed)
+        match &rules[at].deed {
+            Deed::Block(gate) => Some(Deed::Block(gate.clone())),
+            _ => Some(rules.remove(at).deed),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_executor::block_on;
 use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::Client;
 use crate::wait::eventually_ok;
@@ -72,6 +73,20 @@ impl Client {
                 Ok(count) => Err(format!("{name} has {count} partitions")),
             }
         });
+    }
+
+    /// Deletes the records of a partition before this offset, as retention does.
+    #[track_caller]
+    pub fn truncate(&self, name: &str, partition: i32, before: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(name, partition, Offset::Offset(before))
+            .expect("valid");
+        let answer = block_on(self.admin().delete_records(&list, &AdminOptions::new()));
+        for deleted in answer.expect("the broker answers").elements() {
+            deleted
+                .error()
+                .unwrap_or_else(|error| panic!("cannot truncate {name}: {error}"));
+        }
     }
 
     /// Created is answered before the partition's leader serves it.

@@ -10,7 +10,7 @@ use super::logging::LogFormat;
 use super::pipeline::PipelineArguments;
 use super::status::StatusLine;
 use super::{Failed, json, logging, signals};
-use crate::config::Pipeline;
+use crate::config::{ConfigError, Pipeline};
 use crate::pipeline::ports::Tap;
 use crate::runner::{Feed, Prepared, Purpose};
 use crate::stop::Stop;
@@ -36,6 +36,12 @@ pub struct RunArguments {
 
 pub fn run(arguments: RunArguments) -> Result<(), Failed> {
     let pipeline = Pipeline::from_settings(&arguments.pipeline.settings()?)?;
+    if arguments.reset && pipeline.input.starts.may_be_stored() {
+        return Err(ConfigError::new(
+            "--reset: input.start is \"stored\", which is no place that a position can be moved to",
+        )
+        .into());
+    }
     let area = logging::start(arguments.log_format);
     let stop = Arc::new(Stop::default());
     signals::listen(&stop).map_err(Failed::before)?;
@@ -43,13 +49,16 @@ pub fn run(arguments: RunArguments) -> Result<(), Failed> {
         true => Purpose::Check,
         false => Purpose::Run,
     };
-    let Some(prepared) =
+    let Some(mut prepared) =
         Prepared::unless_stopped(pipeline, Feed::Inputs, purpose, &stop).map_err(Failed::before)?
     else {
         return Ok(());
     };
     if arguments.check {
         return checked(&prepared).map_err(Failed::before);
+    }
+    if arguments.reset {
+        prepared.reset(&stop).map_err(Failed::while_running)?;
     }
     let counters = Arc::new(Counters::default());
     let what = format!("{} ({})", prepared.pipeline.name, prepared.component.id);

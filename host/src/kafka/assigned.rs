@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rdkafka::consumer::Consumer as _;
+use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
 use super::events::{Events, Kind};
 use super::group::Membership;
-use super::keeper::Keeper;
-use super::lanes::Lanes;
+use super::identity::Lineage;
+use super::lanes::{Lanes, Reading};
 use super::positions::Ask;
 use super::record::{Fetched, Message};
 use crate::doorbell::Doorbell;
@@ -27,7 +28,6 @@ use crate::stop::Stop;
 pub fn open(
     config: &ClientConfig,
     reading: Membership,
-    keeper: Keeper,
     events: Receiver<SourceEvent>,
     bell: Doorbell,
     stop: &Arc<Stop>,
@@ -47,11 +47,19 @@ pub fn open(
     Ok(AssignedSource {
         events,
         native: Events::new(&consumer, &bell)?,
-        lanes: Lanes::new(&consumer, bell.clone(), keeper.clone()),
+        lanes: Lanes::new(
+            &consumer,
+            bell.clone(),
+            Reading {
+                keeper: reading.beginnings.keeper.clone(),
+                on_gap: reading.beginnings.on_gap,
+                lineage: Lineage::new(Arc::clone(&reading.inputs)),
+            },
+        ),
+        is_assigned: false,
         ask: Ask::new(&consumer, stop),
         consumer,
         reading,
-        keeper,
         bell,
     })
 }
@@ -63,7 +71,8 @@ pub struct AssignedSource {
     ask: Ask,
     consumer: Arc<Consumer>,
     reading: Membership,
-    keeper: Keeper,
+    /// Whether it was told which partitions are its own, were it none.
+    is_assigned: bool,
     bell: Doorbell,
 }
 
@@ -78,14 +87,24 @@ impl Source for AssignedSource {
                 if self.consumer.client().fatal_error().is_some() {
                     bail!("the consumer can't go on: {text} ({code:?})");
                 }
+                if code == RDKafkaErrorCode::UnknownTopicOrPartition {
+                    self.reading.inputs.want_a_look();
+                }
                 self.native.trouble(code, &text);
             }
         }
-        Ok(self.events.try_recv().ok())
+        if let Some(gap) = self.lanes.next_gap()? {
+            return Ok(Some(gap));
+        }
+        let event = self.events.try_recv().ok();
+        self.is_assigned |= matches!(event, Some(SourceEvent::Assigned(_)));
+        Ok(event)
     }
 
     fn resolve(&mut self, partition: &TopicPartition) -> Result<NextOffset, Fatal> {
-        self.reading.resolve(partition, &self.keeper, &self.ask)
+        let remade = self.reading.inputs.is_remade(&partition.topic);
+        let beginnings = &self.reading.beginnings;
+        beginnings.resolve(&self.ask, partition, remade)
     }
 
     fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal> {
@@ -116,8 +135,21 @@ impl Source for AssignedSource {
         self.lanes.end(lane)
     }
 
-    fn is_finished(&self) -> bool {
-        self.lanes.are_finished()
+    fn starves(&self, lane: LaneId) -> bool {
+        self.lanes.starves(lane)
+    }
+
+    fn jump(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal> {
+        self.lanes.jump(lane, position)
+    }
+
+    fn reached(&self, lane: LaneId) -> Option<NextOffset> {
+        self.lanes.reached(lane)
+    }
+
+    /// Nobody else reads its partitions.
+    fn is_finished(&mut self) -> Result<bool, Fatal> {
+        Ok(self.reading.until.is_some() && self.is_assigned && self.lanes.are_finished())
     }
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {

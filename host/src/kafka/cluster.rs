@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::consumer::Consumer as _;
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
-use super::context::Context;
+use super::context::{Consumer, Context};
+use super::topic_ids::{Meaning, meanings};
 use crate::names::nearest;
 use crate::pipeline::ports::Fatal;
-use crate::record::TopicPartition;
 
 /// How long a cluster that can't be reached is waited for at the start.
 pub const REACH: Duration = Duration::from_secs(8);
@@ -61,7 +61,7 @@ const EVENTS: usize = 64;
 
 /// One connection to a cluster, without a group.
 pub struct Cluster {
-    client: BaseConsumer<Context>,
+    client: Consumer,
     config: ClientConfig,
     /// Made when it is first needed.
     admin: OnceLock<AdminClient<Context>>,
@@ -234,20 +234,19 @@ impl Cluster {
         Ok(self.admin.get_or_init(|| admin))
     }
 
-    /// The offset of the next record of each partition of a topic: of the next
-    /// one that a reader of committed transactions may see.
-    pub fn ends(&self, topic: &str, partitions: i32) -> Result<Vec<(TopicPartition, i64)>, Fatal> {
-        (0..partitions)
-            .map(|number| {
-                let (_, end) = self
-                    .client
-                    .fetch_watermarks(topic, number, REACH)
-                    .with_context(|| {
-                        format!("where topic {topic}, partition {number} ends can't be asked")
-                    })?;
-                Ok((TopicPartition::new(topic, number), end))
-            })
-            .collect()
+    /// For questions about offsets.
+    pub(super) fn consumer(&self) -> &Consumer {
+        &self.client
+    }
+
+    /// What each of these topics' names means now.
+    pub(super) fn meanings(
+        &self,
+        topics: &[String],
+        timeout: Duration,
+    ) -> Result<Vec<Meaning>, String> {
+        let admin = self.admin().map_err(|error| format!("{error:#}"))?;
+        meanings(admin.inner(), topics, timeout)
     }
 
     /// Whether a topic is compacted; `None` where its settings are hidden.

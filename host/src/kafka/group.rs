@@ -10,20 +10,22 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
 use super::events::{Events, Kind};
-use super::keeper::Keeper;
-use super::lanes::Lanes;
+use super::identity::{Inputs, Lineage};
+use super::lanes::{Lanes, Reading};
 use super::membership::{Place, is_outage, never_takes};
+use super::others::Others;
 use super::positions::{ASK, Ask, GroupOffsets};
+use super::properties::speaks_new_protocol;
 use super::queue::assignment_lost;
 use super::record::{Fetched, Message};
-use crate::config::{Start, Starts};
+use super::starts::Beginnings;
 use crate::doorbell::Doorbell;
 use crate::pipeline::ports::{Fatal, LaneId, Source, SourceEvent};
 use crate::record::{NextOffset, TopicPartition};
 use crate::stop::Stop;
 
 /// What a member needs to know besides librdkafka's properties.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Membership {
     pub group: String,
     /// Of static membership (KIP-345); each worker adds its number. `None`: the
@@ -32,47 +34,14 @@ pub struct Membership {
     /// How long the group may give nothing, while it answers, before the run ends.
     pub patience: Duration,
     pub topics: Vec<String>,
-    pub starts: Starts,
-    /// How many partitions each topic had when the run began: one that appears
-    /// later is read from its beginning, whatever `start` says.
-    pub partitions: Vec<(String, i32)>,
+    pub beginnings: Beginnings,
+    pub inputs: Arc<Inputs>,
     /// The offset before which each partition's reading ends; one that is not
     /// named is not read at all. `None`: without end.
     pub until: Option<Vec<(TopicPartition, i64)>>,
 }
 
 impl Membership {
-    /// Where a partition begins of which `keeper` has no position.
-    pub(super) fn resolve(
-        &self,
-        partition: &TopicPartition,
-        keeper: &Keeper,
-        ask: &Ask,
-    ) -> Result<NextOffset, Fatal> {
-        let mut partitions = self.partitions.iter();
-        let known = partitions
-            .find(|(topic, _)| **topic == *partition.topic)
-            .map_or(i32::MAX, |(_, count)| *count);
-        let start = if partition.partition < known {
-            self.starts.of(partition)
-        } else {
-            Start::Earliest
-        };
-        if start == Start::Stored {
-            bail!(
-                "{keeper} has no stored position for topic {}, partition {}, and input.start is \
-                 \"stored\": start it once with --start earliest or --start latest",
-                partition.topic,
-                partition.partition,
-            );
-        }
-        let what = format!("the first and last offset of {partition} are asked for");
-        let (low, high) = ask.until_answered(&what, |consumer| {
-            consumer.fetch_watermarks(&partition.topic, partition.partition, ASK)
-        })?;
-        Ok(NextOffset(if start == Start::Latest { high } else { low }))
-    }
-
     pub(super) fn end_of(&self, partition: &TopicPartition) -> Option<i64> {
         let ends = self.until.as_ref()?;
         let end = ends.iter().find(|(known, _)| known == partition);
@@ -107,17 +76,28 @@ pub fn join(
     consumer
         .subscribe(&topics)
         .with_context(|| format!("the topics {} can't be subscribed to", topics.join(", ")))?;
-    let offsets = GroupOffsets::new(&consumer, &stop)?;
+    let lineage = Lineage::new(Arc::clone(&membership.inputs));
+    let offsets = GroupOffsets::new(&consumer, lineage.clone(), &stop)?;
     let ask = offsets.ask.clone();
+    let place = match speaks_new_protocol(&config) {
+        true => Place::unwatched(),
+        false => Place::awaited(membership.patience),
+    };
     let source = GroupSource {
         lanes: Lanes::new(
             &consumer,
             bell.clone(),
-            Keeper::Group(membership.group.clone()),
+            Reading {
+                keeper: membership.beginnings.keeper.clone(),
+                on_gap: membership.beginnings.on_gap,
+                lineage,
+            },
         ),
+        others: Others::default(),
+        is_member: false,
         events,
         consumer,
-        place: Place::awaited(membership.patience),
+        place,
         is_out: false,
         membership,
         bell,
@@ -137,6 +117,9 @@ pub struct GroupSource {
     is_out: bool,
     bell: Doorbell,
     ask: Ask,
+    others: Others,
+    /// Whether the group has given it something, or nothing.
+    is_member: bool,
 }
 
 impl GroupSource {
@@ -154,6 +137,9 @@ impl GroupSource {
         }
         if let Some(what_to_do) = never_takes(code) {
             bail!("group {group} does not take this member: {text}; {what_to_do}");
+        }
+        if code == RDKafkaErrorCode::UnknownTopicOrPartition {
+            self.membership.inputs.want_a_look();
         }
         self.events.trouble(code, text);
         Ok(())
@@ -194,6 +180,9 @@ impl Source for GroupSource {
         if let Some(long) = self.place.is_overdue() {
             self.on_overdue(long)?;
         }
+        if let Some(gap) = self.lanes.next_gap()? {
+            return Ok(Some(gap));
+        }
         while let Some((kind, event)) = self.events.next()? {
             return Ok(Some(match kind {
                 Kind::Assign => {
@@ -225,11 +214,13 @@ impl Source for GroupSource {
     }
 
     fn resolve(&mut self, partition: &TopicPartition) -> Result<NextOffset, Fatal> {
-        let keeper = Keeper::Group(self.membership.group.clone());
-        self.membership.resolve(partition, &keeper, &self.ask)
+        let remade = self.membership.inputs.is_remade(&partition.topic);
+        let beginnings = &self.membership.beginnings;
+        beginnings.resolve(&self.ask, partition, remade)
     }
 
     fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal> {
+        self.is_member = true;
         let mut list = TopicPartitionList::with_capacity(lanes.len());
         for (id, partition, position) in lanes {
             let end = self.membership.end_of(partition);
@@ -264,8 +255,30 @@ impl Source for GroupSource {
         self.lanes.starves(lane)
     }
 
-    fn is_finished(&self) -> bool {
-        self.lanes.are_finished()
+    fn has_place(&self) -> bool {
+        self.place.is_known()
+    }
+
+    fn jump(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal> {
+        self.lanes.jump(lane, position)
+    }
+
+    fn reached(&self, lane: LaneId) -> Option<NextOffset> {
+        self.lanes.reached(lane)
+    }
+
+    fn is_finished(&mut self) -> Result<bool, Fatal> {
+        let Some(ends) = &self.membership.until else {
+            return Ok(false);
+        };
+        if !self.is_member || !self.lanes.are_finished() {
+            return Ok(false);
+        }
+        let of_others = ends
+            .iter()
+            .filter(|(partition, _)| !self.lanes.have(partition));
+        let of_others: Vec<_> = of_others.map(|(p, end)| (p, *end)).collect();
+        Ok(self.others.are_done(&self.consumer, &of_others))
     }
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {

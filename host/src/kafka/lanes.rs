@@ -1,19 +1,23 @@
 //! Reading assigned partitions, each from a queue of its own. Who assigned them
 //! is somebody else's: a group, or a list.
 
+mod broken;
+
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use rdkafka::Offset;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::types::RDKafkaErrorCode;
 
+use self::broken::Broken;
 use super::context::Consumer;
+use super::identity::Lineage;
 use super::keeper::Keeper;
-use super::positions::ASK;
 use super::queue::{Queue, cached_end, position};
 use super::record::Fetched;
+use crate::config::OnGap;
 use crate::doorbell::Doorbell;
 use crate::pipeline::ports::{Fatal, LaneId};
 use crate::record::{NextOffset, Record as _, TopicPartition};
@@ -24,7 +28,24 @@ pub(super) struct Lanes {
     lanes: Vec<Lane>,
     consumer: Arc<Consumer>,
     bell: Doorbell,
-    keeper: Keeper,
+    reading: Reading,
+    /// Whether a lane may have met a gap.
+    suspicious: bool,
+    /// Whether a lane was opened since the topics were looked at.
+    opened: bool,
+    /// How many times topics had been made again then.
+    changes: u64,
+    /// Whether a gap ended the run.
+    ended: bool,
+    /// When a question for what the broker holds is asked again.
+    ask_again: Option<Instant>,
+}
+
+/// Who reads, and how.
+pub(super) struct Reading {
+    pub keeper: Keeper,
+    pub on_gap: OnGap,
+    pub lineage: Lineage,
 }
 
 struct Lane {
@@ -37,21 +58,28 @@ struct Lane {
     end: Option<i64>,
     /// What was not handed out yet.
     next: i64,
+    /// Set while nothing can be read from it.
+    broken: Option<Broken>,
 }
 
 impl Lane {
     fn is_finished(&self) -> bool {
-        self.end.is_some_and(|end| self.next >= end)
+        self.broken.is_none() && self.end.is_some_and(|end| self.next >= end)
     }
 }
 
 impl Lanes {
-    pub fn new(consumer: &Arc<Consumer>, bell: Doorbell, keeper: Keeper) -> Self {
+    pub fn new(consumer: &Arc<Consumer>, bell: Doorbell, reading: Reading) -> Self {
         Self {
             lanes: Vec::new(),
             consumer: Arc::clone(consumer),
             bell,
-            keeper,
+            changes: 0,
+            reading,
+            suspicious: false,
+            opened: false,
+            ended: false,
+            ask_again: None,
         }
     }
 
@@ -67,7 +95,13 @@ impl Lanes {
         let mut queue = Queue::of_partition(&self.consumer, partition)
             .with_context(|| format!("librdkafka has no queue for {partition}"))?;
         queue.ring(&self.bell);
+        self.reading.lineage.adopt_unsigned(partition);
+        self.opened = true;
+        // A run that ends before a position would not notice that it is gone.
+        let behind_end = end.is_some_and(|end| position.0 > end);
+        self.suspicious |= behind_end;
         self.lanes.push(Lane {
+            broken: behind_end.then_some(Broken::Perhaps),
             id,
             partition: partition.clone(),
             queue,
@@ -82,6 +116,9 @@ impl Lanes {
     pub fn close(&mut self, partitions: &[TopicPartition]) {
         self.lanes
             .retain(|lane| !partitions.contains(&lane.partition));
+        for partition in partitions {
+            self.reading.lineage.forget(partition);
+        }
     }
 
     pub fn partitions(&self) -> Vec<TopicPartition> {
@@ -101,10 +138,14 @@ impl Lanes {
             let Some(lane) = self.lanes.iter_mut().find(|lane| lane.id == id) else {
                 return Ok(None);
             };
-            if lane.is_finished() {
+            if lane.is_finished() || lane.broken.is_some() {
                 return Ok(None);
             }
-            let Some(mut fetched) = lane.behind.take().or_else(|| lane.queue.messages(max)) else {
+            let arrived = || match lane.end {
+                None => lane.queue.messages(max),
+                Some(_) => lane.queue.messages_and_ends(max),
+            };
+            let Some(mut fetched) = lane.behind.take().or_else(arrived) else {
                 return Ok(None);
             };
             if let Some(end) = lane.end {
@@ -139,6 +180,11 @@ impl Lanes {
                 lane.next = lane.next.max(offset);
                 continue;
             }
+            if let Some((RDKafkaErrorCode::AutoOffsetReset, _)) = error {
+                lane.broken = Some(Broken::Gone(offset));
+                self.suspicious = true;
+                continue;
+            }
             if let Some((code, text)) = error {
                 let partition = lane.partition.clone();
                 self.on_error(&partition, offset, code, &text)?;
@@ -155,25 +201,6 @@ impl Lanes {
         text: &str,
     ) -> Result<(), Fatal> {
         match code {
-            RDKafkaErrorCode::AutoOffsetReset => {
-                let held =
-                    match self
-                        .consumer
-                        .fetch_watermarks(&partition.topic, partition.partition, ASK)
-                    {
-                        Ok((low, high)) => format!("the broker holds {low} to {high}"),
-                        Err(error) => format!("what the broker holds could not be asked: {error}"),
-                    };
-                Err(anyhow!(
-                    "the position of {} in topic {}, partition {} is gone: offset {offset} was \
-                     asked for, and {held} ({text}). \
-                     Nothing was skipped: {}",
-                    self.keeper,
-                    partition.topic,
-                    partition.partition,
-                    self.keeper.how_to_move(partition),
-                ))
-            }
             // Of the records.
             RDKafkaErrorCode::BadMessage
             | RDKafkaErrorCode::BadCompression
@@ -189,6 +216,9 @@ impl Lanes {
             )),
             // Of the surroundings: librdkafka asks again by itself.
             _ => {
+                if code == RDKafkaErrorCode::UnknownTopicOrPartition {
+                    self.reading.lineage.inputs.want_a_look();
+                }
                 telemetry::waiting(&format!("reading {partition}"), text);
                 Ok(())
             }
@@ -202,6 +232,10 @@ impl Lanes {
         };
         lane.behind = None;
         lane.next = position.0;
+        if lane.broken.is_some() {
+            // librdkafka has given the partition up, until a jump.
+            return Ok(());
+        }
         // What was prefetched is of an older version for librdkafka, which does
         // not hand it out any more. No time-out: nothing waits for the answer.
         self.consumer
@@ -234,8 +268,19 @@ impl Lanes {
         end.is_some_and(|end| lane.next.max(passed) < end)
     }
 
-    /// Whether all of them were read to their ends, and there are some.
+    /// [`Source::reached`](crate::pipeline::ports::Source::reached).
+    pub fn reached(&self, id: LaneId) -> Option<NextOffset> {
+        let lane = self.lanes.iter().find(|lane| lane.id == id)?;
+        lane.end.filter(|_| lane.is_finished()).map(NextOffset)
+    }
+
+    /// Whether all of them were read to their ends.
     pub fn are_finished(&self) -> bool {
-        !self.lanes.is_empty() && self.lanes.iter().all(Lane::is_finished)
+        self.lanes.iter().all(Lane::is_finished)
+    }
+
+    /// Whether there is a lane of this partition.
+    pub fn have(&self, partition: &TopicPartition) -> bool {
+        self.lanes.iter().any(|lane| lane.partition == *partition)
     }
 }

@@ -59,7 +59,8 @@ pub(super) fn is_outage(code: RDKafkaErrorCode) -> bool {
 /// How long a member has been without an assignment, were it an empty one.
 pub(super) struct Place {
     missing_since: Option<Instant>,
-    patience: Duration,
+    /// `None`: it is never missed.
+    patience: Option<Duration>,
 }
 
 impl Place {
@@ -67,8 +68,21 @@ impl Place {
     pub fn awaited(patience: Duration) -> Self {
         Self {
             missing_since: Some(Instant::now()),
-            patience,
+            patience: Some(patience),
         }
+    }
+
+    /// By KIP-848's protocol: a member that gets no partition hears nothing, and
+    /// librdkafka itself gives up where it is not taken.
+    pub fn unwatched() -> Self {
+        Self {
+            missing_since: None,
+            patience: None,
+        }
+    }
+
+    pub fn is_known(&self) -> bool {
+        self.missing_since.is_none()
     }
 
     /// The group has said what is this member's.
@@ -78,13 +92,13 @@ impl Place {
 
     /// The group is asked anew.
     pub fn is_awaited(&mut self, now: Instant) {
-        self.missing_since = Some(now);
+        self.missing_since = self.patience.map(|_| now);
     }
 
     /// For how long the group has given nothing, where that is too long.
     pub fn is_overdue(&self) -> Option<Duration> {
         let long = self.missing_since?.elapsed();
-        (long >= self.patience).then_some(long)
+        (long >= self.patience?).then_some(long)
     }
 }
 
@@ -101,6 +115,9 @@ mod tests {
         place.is_awaited(Instant::now());
         assert!(place.is_overdue().is_some());
         assert_eq!(Place::awaited(Duration::from_secs(60)).is_overdue(), None);
+        let mut unwatched = Place::unwatched();
+        unwatched.is_awaited(Instant::now());
+        assert!(unwatched.is_known());
     }
 
     #[test]

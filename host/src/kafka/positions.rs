@@ -10,7 +10,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
-use super::queue::Queue;
+use super::identity::Lineage;
+use super::queue::{Queue, metadata};
 use crate::pipeline::ports::{Fatal, Interrupted, OffsetStore};
 use crate::record::{NextOffset, TopicPartition};
 use crate::stop::Stop;
@@ -63,18 +64,29 @@ pub struct GroupOffsets {
     /// The events' queue, where the source finds the answers to commits.
     answers: Queue,
     consumer: Arc<Consumer>,
+    lineage: Lineage,
     pub ask: Ask,
 }
 
 impl GroupOffsets {
     /// Of a member, or of somebody who only looks at its group's positions.
-    pub fn new(consumer: &Arc<Consumer>, stop: &Arc<Stop>) -> Result<Self, Fatal> {
+    pub fn new(
+        consumer: &Arc<Consumer>,
+        lineage: Lineage,
+        stop: &Arc<Stop>,
+    ) -> Result<Self, Fatal> {
         Ok(Self {
+            lineage,
             answers: Queue::of_events(consumer)
                 .context("librdkafka has no queue for a consumer's events")?,
             consumer: Arc::clone(consumer),
             ask: Ask::new(consumer, stop),
         })
+    }
+
+    /// Of which topics its positions are.
+    pub(super) fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
 
     /// The group's member.
@@ -83,13 +95,18 @@ impl GroupOffsets {
     }
 
     /// Those of a group for somebody who is no member of it.
-    pub fn of(config: &ClientConfig, group: &str, stop: &Arc<Stop>) -> Result<Self, Fatal> {
+    pub fn of(
+        config: &ClientConfig,
+        group: &str,
+        lineage: Lineage,
+        stop: &Arc<Stop>,
+    ) -> Result<Self, Fatal> {
         let mut config = config.clone();
         config.set("group.id", group);
         let consumer = config
             .create_with_context(Context::default())
             .context("the consumer could not be made")?;
-        Self::new(&Arc::new(consumer), stop)
+        Self::new(&Arc::new(consumer), lineage, stop)
     }
 }
 
@@ -98,6 +115,7 @@ impl OffsetStore for GroupOffsets {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
+        self.lineage.inputs.look();
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
             list.add_partition(&partition.topic, partition.partition);
@@ -117,17 +135,19 @@ impl OffsetStore for GroupOffsets {
                 let element = answer
                     .find_partition(&partition.topic, partition.partition)
                     .with_context(|| format!("the group's answer leaves out {partition}"))?;
-                Ok(match element.offset() {
-                    Offset::Offset(next) => Some(NextOffset(next)),
-                    _ => None,
-                })
+                let Offset::Offset(next) = element.offset() else {
+                    self.lineage.forget(partition);
+                    return Ok(None);
+                };
+                self.lineage.read(partition, &metadata(&answer, partition));
+                Ok(Some(NextOffset(next)))
             })
             .collect()
     }
 
     fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), Fatal> {
         self.answers
-            .request_commit(&list_of(positions)?)
+            .request_commit(&self.lineage.signed(positions)?)
             .map_err(|why| anyhow!("a commit could not be sent: {why}"))
     }
 
@@ -137,20 +157,6 @@ impl OffsetStore for GroupOffsets {
         deadline: Instant,
     ) -> Result<(), Fatal> {
         let timeout = deadline.saturating_duration_since(Instant::now());
-        Queue::commit(&self.consumer, &list_of(positions)?, timeout).map_err(Fatal::msg)
+        Queue::commit(&self.consumer, &self.lineage.signed(positions)?, timeout).map_err(Fatal::msg)
     }
-}
-
-pub(super) fn list_of(
-    positions: &[(TopicPartition, NextOffset)],
-) -> Result<TopicPartitionList, Fatal> {
-    let mut list = TopicPartitionList::with_capacity(positions.len());
-    for (partition, position) in positions {
-        list.add_partition_offset(
-            &partition.topic,
-            partition.partition,
-            Offset::Offset(position.0),
-        )?;
-    }
-    Ok(list)
 }

@@ -352,10 +352,7 @@ pub fn consumer(pipeline: &Pipeline, worker: usize, partitions: i32) -> ClientCo
     extend(&mut config, &pipeline.properties.common);
     extend(&mut config, &pipeline.properties.consumer);
     // KIP-848's protocol has the broker assign, and refuses a strategy.
-    let new_protocol = config
-        .get("group.protocol")
-        .is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"));
-    if config.get("partition.assignment.strategy").is_none() && !new_protocol {
+    if config.get("partition.assignment.strategy").is_none() && !speaks_new_protocol(&config) {
         config.set("partition.assignment.strategy", "cooperative-sticky");
     }
     config
@@ -363,6 +360,12 @@ pub fn consumer(pipeline: &Pipeline, worker: usize, partitions: i32) -> ClientCo
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "error");
     config
+}
+
+/// Whether a consumer speaks KIP-848's group protocol.
+pub(super) fn speaks_new_protocol(config: &ClientConfig) -> bool {
+    let protocol = config.get("group.protocol");
+    protocol.is_some_and(|protocol| protocol.eq_ignore_ascii_case("consumer"))
 }
 
 /// For the producer of a worker.

@@ -116,6 +116,32 @@ impl Queue {
         })
     }
 
+    /// Like [`messages`](Self::messages), one call each, for a queue in which ends of
+    /// the partition are told, too: librdkafka's (2.12) batches take an end, which has
+    /// the offset of the record to come, for that record, and read on behind it after
+    /// the next rebalance.
+    pub fn messages_and_ends(&self, max: usize) -> Option<Fetched> {
+        // SAFETY: a live queue.
+        let max = max.min(unsafe { sys::rd_kafka_queue_length(self.native.as_ptr()) });
+        if max == 0 {
+            return None;
+        }
+        Fetched::from_native(&self.consumer, max, |room| {
+            let mut count = 0;
+            while count < max {
+                // SAFETY: a live queue; the answer is ours to destroy, or null.
+                let message = unsafe { sys::rd_kafka_consume_queue(self.native.as_ptr(), 0) };
+                if message.is_null() {
+                    break;
+                }
+                // SAFETY: `room` has place for `max` pointers.
+                unsafe { room.add(count).write(message) };
+                count += 1;
+            }
+            isize::try_from(count).unwrap_or(isize::MAX)
+        })
+    }
+
     /// Asks the coordinator to commit and waits for its answer, `timeout` at
     /// the longest (librdkafka's own synchronous commit has no such bound).
     pub fn commit(
@@ -391,5 +417,32 @@ pub(super) fn position(consumer: &Consumer, partition: &TopicPartition) -> Optio
     match list.elements().first()?.offset() {
         rdkafka::Offset::Offset(offset) if !error.is_error() => Some(offset),
         _ => None,
+    }
+}
+
+/// The text beside a committed offset; empty where there is none. Nobody checks
+/// that it is UTF-8, and rdkafka's own accessor panics where it is not.
+pub(super) fn metadata(list: &rdkafka::TopicPartitionList, partition: &TopicPartition) -> String {
+    let Ok(topic) = CString::new(&*partition.topic) else {
+        return String::new();
+    };
+    // SAFETY: the list lives for the call, and so does what stands in it; the
+    // metadata, if there is any, has `metadata_size` bytes.
+    unsafe {
+        let element = sys::rd_kafka_topic_partition_list_find(
+            list.ptr(),
+            topic.as_ptr(),
+            partition.partition,
+        );
+        match element.as_ref() {
+            Some(found) if !found.metadata.is_null() => {
+                let bytes = std::slice::from_raw_parts(
+                    found.metadata.cast::<u8>().cast_const(),
+                    found.metadata_size,
+                );
+                String::from_utf8_lossy(bytes).into_owned()
+            }
+            _ => String::new(),
+        }
     }
 }

@@ -19,7 +19,8 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::context::Consumer;
-use super::positions::{GroupOffsets, list_of};
+use super::identity::Lineage;
+use super::positions::GroupOffsets;
 use super::producer::Producer;
 use crate::pipeline::ports::{Commit, Fatal};
 use crate::record::{NextOffset, TopicPartition};
@@ -68,6 +69,7 @@ pub struct Transactions {
     id: String,
     /// The group's member, whose generation keeps zombies out.
     member: Arc<Consumer>,
+    lineage: Lineage,
     timeout: Duration,
     state: State,
     /// When the last transaction began.
@@ -91,6 +93,7 @@ impl Transactions {
             timeout,
             begun: Instant::now(),
             member: Arc::clone(member.consumer()),
+            lineage: member.lineage().clone(),
             state: State::New,
             doomed: false,
             closed: 0,
@@ -190,7 +193,7 @@ impl Transactions {
                     "the group's member is not ready".to_owned(),
                 ));
             };
-            let list = list_of(positions)?;
+            let list = self.lineage.signed(positions)?;
             // SAFETY: client, list and metadata live for the call, and are copied.
             let error = unsafe {
                 sys::rd_kafka_send_offsets_to_transaction(

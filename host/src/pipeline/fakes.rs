@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::anyhow;
 
 use crate::pipeline::ports::{
-    Ack, Admission, Fatal, Fault, LaneId, OffsetStore, Outgoing, Refusal, Sent, Sink, Source,
+    Ack, Admission, Fatal, Fault, Gap, LaneId, OffsetStore, Outgoing, Refusal, Sent, Sink, Source,
     SourceEvent, Ticket, Transform, Unwritable,
 };
 use crate::record::{
@@ -121,6 +121,8 @@ pub enum Happened {
     Started(i32, i64),
     /// A lane reads once more from here.
     Rewound(i32, i64),
+    /// A lane reads on from here, behind a gap.
+    Jumped(i32, i64),
     /// A call of the plugin with the records at these offsets.
     Judged(i32, Vec<i64>),
     /// An output of the record at this offset.
@@ -144,6 +146,10 @@ pub struct State {
     pub lanes: Vec<(LaneId, i32, i64)>,
     /// Where partitions begin that have no stored position.
     pub starts: HashMap<i32, i64>,
+    /// The offsets before which the reading of partitions ends.
+    pub ends: HashMap<i32, i64>,
+    /// Whether others have done what they have to read.
+    pub others_are_done: bool,
     /// What happens during the next waits, one action a wait.
     pub during_waits: VecDeque<Action>,
 
@@ -259,6 +265,14 @@ impl World {
     pub fn lose(&self, numbers: &[i32]) {
         let event = SourceEvent::Lost(list(numbers));
         self.state().events.push_back(event);
+    }
+
+    /// What this partition's lane is to read next is gone.
+    pub fn gap(&self, number: i32, gap: Gap) {
+        let mut state = self.state();
+        let lane = state.lanes.iter().find(|(_, of, _)| *of == number);
+        let (id, ..) = *lane.expect("it is assigned");
+        state.events.push_back(SourceEvent::Gap(id, gap));
     }
 
     /// Does this in the next wait that no other action has.
@@ -406,16 +420,19 @@ impl Source for FakeSource {
             .iter_mut()
             .find(|(id, ..)| *id == lane)
             .ok_or_else(|| anyhow!("{lane:?} was fetched from and is not assigned"))?;
+        let end = state.ends.get(number);
         let records: Vec<FakeRecord> = state
             .input
             .get(number)
             .into_iter()
             .flatten()
             .filter(|record| record.offset >= *next)
+            .take_while(|record| end.is_none_or(|end| record.offset < *end))
             .take(max)
             .cloned()
             .collect();
         let Some(last) = records.last() else {
+            *next = state.ends.get(number).copied().unwrap_or(0).max(*next);
             return Ok(None);
         };
         *next = last.offset + 1;
@@ -430,6 +447,30 @@ impl Source for FakeSource {
         *next = position.0;
         state.history.push(Happened::Rewound(*number, position.0));
         Ok(())
+    }
+
+    fn jump(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal> {
+        self.rewind(lane, position)?;
+        let mut state = self.0.state();
+        if let Some(Happened::Rewound(number, position)) = state.history.pop() {
+            state.history.push(Happened::Jumped(number, position));
+        }
+        Ok(())
+    }
+
+    fn reached(&self, lane: LaneId) -> Option<NextOffset> {
+        let state = self.0.state();
+        let (_, number, next) = state.lanes.iter().find(|(id, ..)| *id == lane)?;
+        let end = *state.ends.get(number)?;
+        (*next >= end).then_some(NextOffset(end))
+    }
+
+    fn is_finished(&mut self) -> Result<bool, Fatal> {
+        let state = self.0.state();
+        let at_its_end = |(_, number, next): &(LaneId, i32, i64)| {
+            state.ends.get(number).is_some_and(|end| next >= end)
+        };
+        Ok(state.others_are_done && state.lanes.iter().all(at_its_end))
     }
 
     fn now(&self) -> Instant {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::pipeline::isolate::Hunt;
-use crate::pipeline::ports::LaneId;
+use crate::pipeline::ports::{Gap, LaneId};
 use crate::pipeline::progress::{Progress, Sequence};
 use crate::record::{NextOffset, Output, Rejected, TopicPartition, Verdict};
 
@@ -13,6 +13,11 @@ pub struct Lane<B> {
     pub id: LaneId,
     pub partition: TopicPartition,
     pub progress: Progress,
+    /// The store has where it begins: it may be read.
+    pub begun: bool,
+    /// What it was to read next is gone, and it goes on there once all that it has
+    /// in hand is done.
+    pub gap: Option<Gap>,
     /// What was fetched and is not sent yet.
     pub work: Option<Work<B>>,
     /// Something that it sent was refused: once everything in flight is answered,
@@ -36,6 +41,8 @@ impl<B> Lane<B> {
             id,
             partition,
             progress: Progress::new(start, stored),
+            begun: stored,
+            gap: None,
             work: None,
             goes_back: false,
             rest: Rest::default(),

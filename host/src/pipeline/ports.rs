@@ -64,6 +64,31 @@ pub enum SourceEvent {
         partitions: Vec<TopicPartition>,
         reason: String,
     },
+    /// The record that a lane is to read next is not there any more. Nothing is
+    /// read from it before [`Source::jump`].
+    Gap(LaneId, Gap),
+}
+
+/// Where the reading goes on behind what the broker no longer has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    pub to: NextOffset,
+    /// The first offset that the broker holds.
+    pub first: i64,
+    /// The topic is another one of the same name, so that offsets of the old one
+    /// say nothing in it.
+    pub remade: bool,
+}
+
+impl Gap {
+    /// How many offsets between `from` and where the reading goes on are never
+    /// read: at most so many records.
+    pub fn skipped(&self, from: NextOffset) -> i64 {
+        match self.remade || self.to < from {
+            true => self.to.0 - self.first,
+            false => self.to.0 - from.0,
+        }
+    }
 }
 
 /// Where records come from.
@@ -82,6 +107,8 @@ pub trait Source {
     fn fetch(&mut self, lane: LaneId, max: usize) -> Result<Option<Self::Batch>, Fatal>;
     /// Reads a lane once more from `position` on, which it has passed.
     fn rewind(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal>;
+    /// Goes on reading a lane at `position`, behind a [`SourceEvent::Gap`].
+    fn jump(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal>;
     /// The end of a lane's partition, as far as it is known without asking.
     fn end(&self, lane: LaneId) -> Option<i64>;
     /// Whether records wait in a lane's partition of which none has come, as far
@@ -89,9 +116,18 @@ pub trait Source {
     fn starves(&self, _lane: LaneId) -> bool {
         false
     }
-    /// Whether everything that it will ever give was fetched.
-    fn is_finished(&self) -> bool {
-        false
+    /// Whether it is known which partitions are its own, were it none.
+    fn has_place(&self) -> bool {
+        true
+    }
+    /// Where a lane's reading ends, once everything before that was fetched.
+    fn reached(&self, _lane: LaneId) -> Option<NextOffset> {
+        None
+    }
+    /// Whether everything that is to be read was fetched, here and by others.
+    /// Asked while there is nothing else to do.
+    fn is_finished(&mut self) -> Result<bool, Fatal> {
+        Ok(false)
     }
     /// Gives up partitions, after they were drained or lost. Their lanes end.
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal>;

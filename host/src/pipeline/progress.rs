@@ -152,6 +152,19 @@ impl Progress {
         self.done
     }
 
+    /// Everything before `end` was read: once all of it is done, `end` is where
+    /// the next commit points, though no record stands before it.
+    pub fn reach(&mut self, end: NextOffset) {
+        if self.entries.is_empty() && self.done < end {
+            self.done = end;
+        }
+    }
+
+    /// Whether the store has some position of this assignment.
+    pub fn is_stored(&self) -> bool {
+        self.stored.is_some()
+    }
+
     /// The position to commit, if the store does not have it yet.
     pub fn committable(&self) -> Option<NextOffset> {
         (self.committed != Some(self.done)).then_some(self.done)

@@ -152,6 +152,10 @@ impl<S: Source> Source for Letters<S> {
         self.inner.rewind(lane, position)
     }
 
+    fn jump(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal> {
+        self.inner.jump(lane, position)
+    }
+
     fn end(&self, lane: LaneId) -> Option<i64> {
         self.inner.end(lane)
     }
@@ -160,7 +164,15 @@ impl<S: Source> Source for Letters<S> {
         self.inner.starves(lane)
     }
 
-    fn is_finished(&self) -> bool {
+    fn has_place(&self) -> bool {
+        self.inner.has_place()
+    }
+
+    fn reached(&self, lane: LaneId) -> Option<NextOffset> {
+        self.inner.reached(lane)
+    }
+
+    fn is_finished(&mut self) -> Result<bool, Fatal> {
         self.inner.is_finished()
     }
 

@@ -11,6 +11,8 @@ mod assignment;
 mod delivery;
 mod ending;
 mod looks;
+mod reaching;
+mod starting;
 mod transaction;
 
 use std::sync::Arc;
@@ -19,7 +21,7 @@ use std::time::{Duration, Instant};
 use self::transaction::{Blame, Transacting};
 use crate::pipeline::batch;
 use crate::pipeline::isolate;
-use crate::pipeline::lane::{Lane, Work};
+use crate::pipeline::lane::{Lane, Rest, Work};
 use crate::pipeline::policy::{Breaker, Errors, Policy};
 use crate::pipeline::ports::{
     Ack, Failure, Fatal, Fault, Interrupted, LaneId, OffsetStore, Sink, Source, SourceEvent, Tap,
@@ -106,8 +108,8 @@ pub struct Worker<S: Source, K, O, T> {
     lag: i64,
     pulse: Arc<Pulse>,
     next_look: Instant,
-    /// Whether it is known which partitions are this worker's.
-    is_assigned: bool,
+    /// How long starts that could not be stored wait before they are tried again.
+    starts_rest: Rest,
 }
 
 impl<S, K, O, T> Worker<S, K, O, T>
@@ -152,7 +154,7 @@ where
             lag: 0,
             pulse: Arc::default(),
             next_look: next_commit,
-            is_assigned: false,
+            starts_rest: Rest::default(),
         }
     }
 
@@ -171,8 +173,14 @@ where
         while !stopping() {
             match self.step() {
                 Ok(Pace::Busy) => {}
-                Ok(Pace::Idle) if self.is_finished() => break,
-                Ok(Pace::Idle) => self.source.wait(self.idle_for()),
+                Ok(Pace::Idle) => match self.is_finished() {
+                    Ok(true) => break,
+                    Ok(false) => self.source.wait(self.idle_for()),
+                    Err(error) => {
+                        outcome = Err(error.into());
+                        break;
+                    }
+                },
                 Err(Failure::Fatal(error)) if error.is::<Interrupted>() => break,
                 Err(failure) => {
                     outcome = Err(failure);
@@ -210,6 +218,7 @@ where
         if let Some(error) = self.broken.take() {
             return Err(Failure::Fatal(error));
         }
+        self.store_starts();
         self.full = false;
         self.choose_alone();
         self.turn = self.turn.wrapping_add(1);
@@ -245,11 +254,6 @@ where
         }
     }
 
-    /// Whether everything that the source will ever give is done.
-    fn is_finished(&self) -> bool {
-        self.source.is_finished() && !self.lanes.iter().any(Lane::is_busy)
-    }
-
     fn idle_for(&self) -> Duration {
         self.next_commit
             .saturating_duration_since(self.source.now())
@@ -268,16 +272,11 @@ where
         match event {
             SourceEvent::Assigned(partitions) => {
                 self.on_assigned(partitions)?;
-                self.is_assigned = true;
                 self.look();
                 Ok(())
             }
-            SourceEvent::Revoked(partitions) => {
-                self.is_assigned = false;
-                self.on_revoked(&partitions)
-            }
+            SourceEvent::Revoked(partitions) => self.on_revoked(&partitions),
             SourceEvent::Lost(partitions) => {
-                self.is_assigned = false;
                 telemetry::lost(&partitions);
                 // Their positions can't be stored any more.
                 if !self.is_clean() {
@@ -305,6 +304,10 @@ where
                 }
                 Ok(())
             }
+            SourceEvent::Gap(lane, gap) => {
+                self.on_gap(lane, gap);
+                Ok(())
+            }
         }
     }
 
@@ -324,10 +327,15 @@ where
             }
             self.go_back(index)?;
         }
+        self.jump_when_done(index)?;
         let mut pace = Pace::Idle;
         let lane = &mut self.lanes[index];
+        if !lane.begun {
+            return Ok(Pace::Idle);
+        }
         if lane.work.as_ref().is_none_or(|w| w.verdicts.is_empty()) {
-            if self.full || lane.progress.open() >= MOST_OPEN {
+            let gap = lane.gap.is_some() && lane.work.is_none();
+            if gap || self.full || lane.progress.open() >= MOST_OPEN {
                 return Ok(Pace::Idle);
             }
             if lane.work.is_none() {

@@ -1,6 +1,6 @@
 //! What a store holds, which pipeline it fits, and how it changes. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::error::Misfit;
@@ -74,10 +74,8 @@ impl Contents {
                 asked: claim.pipeline.clone(),
             });
         }
-        let is_asked = |topic: &String| claim.topics.iter().any(|(asked, _)| asked == topic);
-        let all_known = |(topic, _): &(String, i32)| self.topics.contains_key(topic);
-        let same = self.topics.keys().all(is_asked) && claim.topics.iter().all(all_known);
-        if !self.topics.is_empty() && !same {
+        let asked: BTreeSet<_> = claim.topics.iter().map(|(topic, _)| topic).collect();
+        if !self.topics.is_empty() && !self.topics.keys().eq(asked) {
             return Err(Misfit::OtherTopics {
                 known: self.topics.keys().cloned().collect(),
                 asked: claim

@@ -190,16 +190,21 @@ fn open(dir: &Path) -> Result<Database, StoreError> {
     builder().open(file).map_err(|why| failed(dir, why))
 }
 
+/// How often a file that is written to without a pause is looked at: whether what
+/// was seen is whole, its checksums tell.
+const LOOKS: usize = 100;
+
 /// The bytes of a file that may be written to: as two looks in a row saw them.
 fn unchanging(file: &Path) -> io::Result<Vec<u8>> {
     let mut seen = fs::read(file)?;
-    loop {
+    for _ in 0..LOOKS {
         let again = fs::read(file)?;
         if again == seen {
-            return Ok(seen);
+            break;
         }
         seen = again;
     }
+    Ok(seen)
 }
 
 fn begin(database: &Database) -> Result<(), redb::Error> {

@@ -15,7 +15,6 @@ use crate::kafka::assigned::{self, AssignedSource};
 use crate::kafka::assigner::Assigner;
 use crate::kafka::cluster::{Cluster, REACH};
 use crate::kafka::group::Membership;
-use crate::kafka::keeper::Keeper;
 use crate::kafka::properties;
 use crate::pipeline::mailbox::mailbox;
 use crate::pipeline::ports::Fatal;
@@ -48,6 +47,14 @@ pub fn open(dir: &Path, claim: &Claim) -> Result<Store, StoreError> {
         store.write(|contents| *contents = claimed)?;
     }
     Ok(store)
+}
+
+/// Forgets every position, so that `input.start` says where its partition begins.
+pub fn reset(store: &mut Store) -> Result<(), StoreError> {
+    for (partition, place) in &store.contents().places {
+        telemetry::forgotten(partition, place);
+    }
+    store.write(|contents| contents.places.values_mut().for_each(|p| *p = Place::Start))
 }
 
 /// Whether [`open`] would do, as far as can be told without changing anything.
@@ -90,7 +97,8 @@ impl Recovery {
         let places = &store.contents().places;
         for (partition, place) in places {
             if *place == Place::Beginning {
-                reading.starts.set(partition, Start::Earliest);
+                let starts = &mut reading.beginnings.starts;
+                starts.set(partition, Start::Earliest);
             }
         }
         let partitions = places.keys().cloned().collect();
@@ -110,12 +118,12 @@ impl Recovery {
         bell: Doorbell,
         stop: &Arc<Stop>,
     ) -> Result<(AssignedSource, StoreOffsets), Fatal> {
-        let partitions = self.reading.partitions.iter().map(|(_, count)| *count);
+        let known = &self.reading.beginnings.known;
+        let partitions = known.iter().map(|(_, count)| *count);
         let config = properties::consumer(pipeline, number, partitions.sum());
         let (own, events) = mailbox(bell.clone());
         let reading = self.reading.clone();
-        let keeper = Keeper::Store(self.writer.dir().to_owned());
-        let source = assigned::open(&config, reading, keeper, events, bell, stop)?;
+        let source = assigned::open(&config, reading, events, bell, stop)?;
         self.assigner.register(number, own.clone());
         Ok((source, self.writer.offsets(own)))
     }
@@ -128,7 +136,7 @@ impl Recovery {
         stop: &Arc<Stop>,
     ) -> io::Result<()> {
         let (this, cluster, stop) = (Arc::clone(self), Arc::clone(cluster), Arc::clone(stop));
-        let mut topics = self.reading.partitions.clone();
+        let mut topics = self.reading.beginnings.known.clone();
         let look = move || {
             loop {
                 stop.wait(every);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{anyhow, bail};
 
+use crate::config::Starts;
 use crate::kafka::cluster::Cluster;
 use crate::names;
 use crate::pipeline::ports::Fatal;
@@ -22,6 +23,23 @@ pub fn check_inputs(
             None => Err(missing(role, input, topics)),
         })
         .collect()
+}
+
+/// The partitions that have a start of their own are there.
+pub fn check_starts(starts: &Starts, inputs: &[(String, i32)]) -> Result<(), Fatal> {
+    for (topic, partition) in starts.named() {
+        let found = inputs.iter().find(|(input, _)| input == topic);
+        if let Some((_, count)) = found
+            && partition >= *count
+        {
+            bail!(
+                "input.start.{topic}/{partition}: topic {topic} has no partition {partition}: \
+                 its last one is {}",
+                count - 1
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Topics that outputs go to: they are there, or are made with as many partitions

@@ -8,6 +8,7 @@ use crate::config::{Choice, Pipeline};
 use crate::doorbell::Doorbell;
 use crate::identity::Identity;
 use crate::kafka::group::{self, Membership};
+use crate::kafka::identity::Lineage;
 use crate::kafka::positions::GroupOffsets;
 use crate::kafka::properties;
 use crate::kafka::rules::Rules;
@@ -97,7 +98,7 @@ pub fn work(
         let sink = shared.sink(number, None, bell)?;
         return shared.drive(number, (source, sink, offsets, instance), tap);
     }
-    let partitions = shared.membership.partitions.iter();
+    let partitions = shared.membership.beginnings.known.iter();
     let partitions = partitions.map(|(_, count)| *count).sum();
     let (source, offsets) = group::join(
         &properties::consumer(pipeline, number, partitions),
@@ -119,7 +120,9 @@ pub fn work(
         false => shared.drive(number, (source, sink, offsets, transform), tap),
         true => {
             let consumer = properties::consumer(pipeline, number, partitions);
-            let replayed = GroupOffsets::of(&consumer, &shared.replay_group, &shared.stop)?;
+            let lineage = Lineage::new(Arc::clone(&shared.membership.inputs));
+            let replayed =
+                GroupOffsets::of(&consumer, &shared.replay_group, lineage, &shared.stop)?;
             let ports = (source, Nowhere::new(sink), ReadOnly(replayed), transform);
             shared.drive(number, ports, tap)
         }

@@ -45,6 +45,34 @@ impl Client {
         });
     }
 
+    /// Like [`Client::commit`], with this text beside the offset.
+    #[track_caller]
+    pub fn commit_with(&self, group: &str, topic: &str, partition: i32, offset: i64, text: &str) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(offset))
+            .expect("valid");
+        for mut element in list.elements() {
+            element.set_metadata(text);
+        }
+        let outsider = self.outsider(group);
+        eventually_ok(REQUEST, "the group to take a commit", || {
+            outsider.commit(&list, CommitMode::Sync)
+        });
+    }
+
+    /// The text beside the group's committed offset of a partition.
+    #[track_caller]
+    pub fn commit_metadata(&self, group: &str, topic: &str, partition: i32) -> String {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(topic, partition);
+        let outsider = self.outsider(group);
+        let answer = eventually_ok(REQUEST, "the group's offsets", || {
+            outsider.committed_offsets(list.clone(), REQUEST)
+        });
+        let found = answer.find_partition(topic, partition);
+        found.expect("it is answered").metadata().to_owned()
+    }
+
     /// The client ids of the group's members; none where it does not exist.
     #[track_caller]
     pub fn members(&self, group: &str) -> Vec<String> {

@@ -37,6 +37,7 @@ fn bring_requests(mut client: TcpStream, mut upstream: TcpStream, rules: &Rules,
         while let Some(deed) = rules.take(&request) {
             match deed {
                 Deed::Run(deed) => deed(),
+                Deed::Block(gate) => gate.pass(),
                 Deed::Hold(owner) => {
                     let (sender, answers) = mpsc::channel();
                     held.set(sender).expect("one request is held a connection");

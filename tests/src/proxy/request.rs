@@ -9,6 +9,7 @@ pub struct Api(pub i16);
 
 impl Api {
     pub const PRODUCE: Api = Api(0);
+    pub const HEARTBEAT: Api = Api(12);
     pub const INIT_PRODUCER_ID: Api = Api(22);
     pub const ADD_PARTITIONS_TO_TXN: Api = Api(24);
     pub const ADD_OFFSETS_TO_TXN: Api = Api(25);

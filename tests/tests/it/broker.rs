@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use millrace_tests::{Broker, Record, Signal, plugin};
 
 use crate::feeder::{Feeder, assert_all_in_order, assert_all_once_in_order};
-use crate::pipeline::{LONG, Pipeline, SOON, assert_says, error_of, expect_exit, stop};
+use crate::pipeline::{LONG, Pipeline, assert_says, error_of, expect_exit, stop};
 
 /// How much longer than `shutdown.drain` a stop may take, and what a busy
 /// machine adds to that.
@@ -16,27 +16,20 @@ const GRACE: Duration = Duration::from_secs(2 + 3);
 const DRAIN: Duration = Duration::from_secs(3);
 const DRAIN_FLAGS: &[&str] = &["--set", "shutdown.drain=3s"];
 
-#[track_caller]
-fn wait_for_more(pipeline: &Pipeline, records: usize) {
-    // The first answer may take until the broker is back.
-    let before = millrace_tests::eventually_ok(SOON, "the output's size", || pipeline.count());
-    pipeline.wait_for_count(before + records, SOON);
-}
-
 #[test]
 fn a_broker_that_crashes_or_restarts_is_waited_for() {
     let mut broker = Broker::start();
     let pipeline = Pipeline::on(&broker, "restarts", 4);
     let feeder = Feeder::start(&pipeline, 1000);
     let mut host = pipeline.start(&plugin("passthrough"), &["--workers", "2"]);
-    wait_for_more(&pipeline, 500);
+    pipeline.wait_for_flow(500);
 
     broker.kill();
     broker.restart();
-    wait_for_more(&pipeline, 500);
+    pipeline.wait_for_flow(500);
     broker.stop();
     broker.restart();
-    wait_for_more(&pipeline, 500);
+    pipeline.wait_for_flow(500);
 
     let written = feeder.finish();
     pipeline.wait_for_count(written, LONG);
@@ -53,13 +46,13 @@ fn a_broker_that_hangs_is_waited_for() {
     let feeder = Feeder::start(&pipeline, 1000);
     let host = pipeline.start(&plugin("passthrough"), &["--workers", "2"]);
     for _ in 0..2 {
-        wait_for_more(&pipeline, 500);
+        pipeline.wait_for_flow(500);
         broker.freeze();
         // How long it hangs is a matter of time, not of a condition.
         thread::sleep(Duration::from_secs(4));
         broker.thaw();
     }
-    wait_for_more(&pipeline, 500);
+    pipeline.wait_for_flow(500);
 
     let written = feeder.finish();
     pipeline.wait_for_count(written, LONG);
@@ -74,7 +67,7 @@ fn sigterm_while_the_broker_hangs_ends_within_the_drain() {
     let pipeline = Pipeline::on(&broker, "stop-hanging", 4);
     let feeder = Feeder::start(&pipeline, 1000);
     let mut host = pipeline.start(&plugin("passthrough"), DRAIN_FLAGS);
-    wait_for_more(&pipeline, 500);
+    pipeline.wait_for_flow(500);
 
     broker.freeze();
     let begun = Instant::now();

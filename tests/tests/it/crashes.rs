@@ -92,6 +92,33 @@ fn a_killed_process_of_several_loses_nothing() {
 }
 
 #[test]
+fn three_processes_that_are_killed_and_stopped_in_turn_lose_nothing() {
+    let mut random = Random::seeded();
+    let pipeline = Pipeline::new("crash-of-three", 6);
+    let feeder = Feeder::start(&pipeline, 1500);
+    let start = || pipeline.start(&plugin("passthrough"), SHORT_SESSION);
+
+    let mut hosts = vec![start(), start(), start()];
+    pipeline.wait_for_members(3);
+    for round in 0..4 {
+        let mut victim = hosts.remove(0);
+        // Some in the middle of a rebalance, some not.
+        thread::sleep(Duration::from_millis(random.below(1500)));
+        match round % 2 {
+            0 => victim.kill(),
+            _ => drop(stop(victim)),
+        }
+        hosts.push(start());
+        pipeline.wait_for_flow(200);
+    }
+    let written = feeder.finish();
+    pipeline.wait_for_committed_total(written, LONG);
+    hosts.into_iter().for_each(|host| drop(stop(host)));
+
+    assert_all_in_order(&pipeline.outputs(), written);
+}
+
+#[test]
 fn sigkill_among_culprits_rejects_no_other_record_and_loses_none() {
     let mut random = Random::seeded();
     let pipeline = Pipeline::with_dead_letters("crash-culprits", 4);

@@ -11,6 +11,7 @@ mod late_requests;
 mod members;
 mod mix;
 mod refusals;
+mod zombies;
 
 use std::time::{Duration, Instant};
 

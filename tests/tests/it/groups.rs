@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use millrace_tests::{Host, Record, Signal, eventually, eventually_ok, plugin};
+use millrace_tests::{Host, Record, Signal, eventually, plugin};
 
 use crate::feeder::{Feeder, assert_all_once_in_order, record};
 use crate::pipeline::{
@@ -103,21 +103,8 @@ fn a_newcomer_that_waits_for_its_partitions_is_not_called_idle() {
 #[test]
 fn processes_that_join_and_leave_lose_and_double_nothing() {
     let pipeline = pipeline("join-and-leave");
-    let members = |count: usize| {
-        let what = format!("{count} members in a stable group");
-        eventually_ok(SOON, &what, || {
-            let members = pipeline.client.members(&pipeline.group).len();
-            let state = pipeline.client.group_state(&pipeline.group);
-            match (members == count, &*state) {
-                (true, "Stable") => Ok(()),
-                _ => Err(format!("{members} members, {state}")),
-            }
-        });
-    };
-    let flows = || {
-        let before = pipeline.count().expect("it is there");
-        pipeline.wait_for_count(before + 500, SOON);
-    };
+    let members = |count| pipeline.wait_for_members(count);
+    let flows = || pipeline.wait_for_flow(500);
     let join = || pipeline.start(&plugin("passthrough"), QUICK_HEARTBEAT);
     let feeder = Feeder::start(&pipeline, 1500);
 
@@ -143,6 +130,32 @@ fn processes_that_join_and_leave_lose_and_double_nothing() {
     let written = feeder.finish();
     pipeline.wait_for_count(written, LONG);
     stop(fourth);
+
+    assert_complete(&pipeline, written);
+}
+
+#[test]
+fn workers_of_several_processes_are_members_of_one_group() {
+    let pipeline = pipeline("workers-and-processes");
+    let feeder = Feeder::start(&pipeline, 1500);
+    let start = |workers| {
+        let more = [&["--workers", workers], QUICK_HEARTBEAT].concat();
+        pipeline.start(&plugin("passthrough"), &more)
+    };
+    let first = start("2");
+    pipeline.wait_for_members(2);
+    pipeline.wait_for_flow(500);
+    let second = start("1");
+    let third = start("3");
+    pipeline.wait_for_members(6);
+    pipeline.wait_for_flow(500);
+    stop(first);
+    pipeline.wait_for_members(4);
+    pipeline.wait_for_flow(500);
+    stop(third);
+    let written = feeder.finish();
+    pipeline.wait_for_count(written, LONG);
+    stop(second);
 
     assert_complete(&pipeline, written);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use millrace_tests::proxy::Proxy;
 use millrace_tests::topics::unique;
-use millrace_tests::{Broker, Client, Host, Record, Signal, eventually_ok, shared_broker};
+use millrace_tests::{Broker, Client, Host, Mock, Record, Signal, eventually_ok, shared_broker};
 use serde_json::Value;
 
 /// For anything that takes a second or two on an idle machine.
@@ -68,12 +68,26 @@ impl Pipeline {
         self
     }
 
+    /// On a mock cluster whose broker 1 leads both topics and coordinates the
+    /// group.
+    pub fn mocked(mock: &Mock, stem: &str, partitions: i32) -> Pipeline {
+        let pipeline = Pipeline::named(&mock.address(), stem);
+        mock.create_topic(&pipeline.input, partitions, 1);
+        mock.create_topic(&pipeline.output, partitions, 1);
+        mock.coordinate(&pipeline.group, 1);
+        pipeline
+    }
+
     /// Names only: the topics are still to be made.
     pub fn bare(broker: &Broker, stem: &str) -> Pipeline {
+        Pipeline::named(&broker.address(), stem)
+    }
+
+    fn named(brokers: &str, stem: &str) -> Pipeline {
         let stem = unique(stem);
         Pipeline {
-            client: broker.client(),
-            brokers: broker.address(),
+            client: Client::new(brokers),
+            brokers: brokers.to_owned(),
             input: format!("{stem}-in"),
             output: format!("{stem}-out"),
             dead: format!("{stem}-dead"),
@@ -207,6 +221,28 @@ impl Pipeline {
             found if found >= wanted => Ok(()),
             found => Err(format!("{found} are")),
         });
+    }
+
+    /// Waits until the group is stable and has so many members.
+    #[track_caller]
+    pub fn wait_for_members(&self, wanted: usize) {
+        let what = format!("{wanted} members in a stable group");
+        eventually_ok(SOON, &what, || {
+            let members = self.client.members(&self.group).len();
+            let state = self.client.group_state(&self.group);
+            match (members == wanted, &*state) {
+                (true, "Stable") => Ok(()),
+                _ => Err(format!("{members} members, {state}")),
+            }
+        });
+    }
+
+    /// Waits until the output holds so many more records than now.
+    #[track_caller]
+    pub fn wait_for_flow(&self, more: usize) {
+        // The first answer may take until the broker is back.
+        let before = eventually_ok(SOON, "the output's size", || self.count());
+        self.wait_for_count(before + more, SOON);
     }
 
     /// Waits until the group's positions are these.

@@ -181,6 +181,8 @@ fn flags_that_a_replay_can_not_follow_are_refused() {
     let replayed = Replayed::new("replay-flags", 1);
     for (flags, why) in [
         (["--start", "latest"], "--start: a replay begins at"),
+        (["--until", "end"], "--until: a replay ends where"),
+        (["--recovery", "here"], "--recovery: a replay keeps in"),
         (["--workers", "2"], "--workers: a replay has one worker"),
     ] {
         let mut host = replayed.replay(&plugin("passthrough"), &flags);

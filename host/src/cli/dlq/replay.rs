@@ -45,10 +45,18 @@ pub struct ReplayArguments {
 }
 
 /// Flags of `host run` that a replay can't follow.
-const MEANINGLESS: [(&str, &str); 2] = [
+const MEANINGLESS: [(&str, &str); 4] = [
     (
         "input.start",
         "a replay begins at the first dead letter that was not replayed",
+    ),
+    (
+        "input.until",
+        "a replay ends where the dead-letter topic ends when it begins",
+    ),
+    (
+        "recovery.dir",
+        "a replay keeps in a consumer group what it replayed",
     ),
     ("workers", "a replay has one worker"),
 ];

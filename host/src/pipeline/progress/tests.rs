@@ -38,6 +38,19 @@ fn what_is_committed_is_the_offset_after_the_record() {
 }
 
 #[test]
+fn an_end_without_a_record_before_it_is_committed_once_all_is_done() {
+    let mut progress = progress();
+    let sequence = send_one(&mut progress, 0);
+    progress.reach(NextOffset(5));
+    assert_eq!(progress.done(), NextOffset(0));
+    progress.acknowledged(sequence);
+    progress.reach(NextOffset(5));
+    assert_eq!(progress.committable(), Some(NextOffset(5)));
+    progress.reach(NextOffset(3));
+    assert_eq!(progress.done(), NextOffset(5), "it never goes back");
+}
+
+#[test]
 fn a_hole_between_offsets_holds_nothing_up() {
     let mut progress = progress();
     for offset in [3, 4, 90] {

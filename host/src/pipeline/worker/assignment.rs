@@ -19,8 +19,7 @@ where
     T: Transform,
 {
     /// A stored position always wins; where there is none, the start is resolved
-    /// to an offset and stored at once, so that a crash never skips what comes
-    /// meanwhile.
+    /// to an offset, and nothing is read before that is stored.
     pub(super) fn on_assigned(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Failure> {
         if partitions.is_empty() && self.lanes.is_empty() {
             self.idle_since.get_or_insert(self.source.now());
@@ -37,17 +36,14 @@ where
             .stored(&partitions)
             .context("the stored positions could not be read")?;
         let mut starts = Vec::with_capacity(partitions.len());
-        let mut resolved = Vec::new();
         for (partition, stored) in partitions.into_iter().zip(stored) {
             let start = match stored {
-                Some(position) => position,
-                None => {
-                    let position = self.source.resolve(&partition)?;
-                    resolved.push((partition.clone(), position));
+                Some(position) => {
+                    telemetry::assigned(&partition, position, true);
                     position
                 }
+                None => self.source.resolve(&partition)?,
             };
-            telemetry::assigned(&partition, start, stored.is_some());
             let id = LaneId(self.next_lane);
             self.next_lane = self.next_lane.wrapping_add(1) & Ticket::LANE_MASK;
             starts.push((id, partition.clone(), start));
@@ -55,24 +51,6 @@ where
                 .push(Lane::new(id, partition, start, stored.is_some()));
         }
         drop(asking);
-        if !resolved.is_empty() {
-            match self
-                .offsets
-                .commit_now(&resolved, self.source.now() + self.settings.drain)
-            {
-                Ok(()) => {
-                    for lane in &mut self.lanes {
-                        if let Some((_, position)) =
-                            resolved.iter().find(|(p, _)| *p == lane.partition)
-                        {
-                            lane.progress.stored(*position);
-                        }
-                    }
-                }
-                // The lanes still offer it, so the next commit tries again.
-                Err(error) => telemetry::first_commit_failed(&error),
-            }
-        }
         Ok(self.source.start(&starts)?)
     }
 

@@ -47,7 +47,7 @@ where
             stored: lane.progress.store_has(),
             is_unstored: lane.progress.is_unconfirmed(),
         });
-        self.pulse.looks(self.is_assigned, standings);
+        self.pulse.looks(self.source.has_place(), standings);
     }
 }
 

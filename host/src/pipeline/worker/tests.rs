@@ -11,8 +11,10 @@ use crate::pipeline::ports::{Fault, Outcome, Refusal};
 use crate::record::{Output, OutputHeaders, OwnedHeader, Payload, Rejected, Stage, Timestamp};
 
 mod policies;
+mod reaching;
 mod refusals;
 mod simulation;
+mod starting;
 mod stop;
 mod surroundings;
 
@@ -425,44 +427,6 @@ fn a_commit_that_failed_just_before_a_revoke_is_made_again() {
 }
 
 // Where a partition begins.
-
-#[test]
-fn a_stored_position_wins_over_the_start() {
-    let world = world(1, 9);
-    world.state().stored.insert(0, 4);
-    world.state().starts.insert(0, 7);
-    steps(&mut worker(&world), 2);
-    assert_eq!(world.sent_offsets(0), [4, 5, 6, 7, 8]);
-    assert_eq!(world.state().history[0], Happened::Started(0, 4));
-}
-
-#[test]
-fn a_start_that_is_not_stored_is_resolved_and_committed_before_anything_is_read() {
-    let world = world(2, 9);
-    world.state().stored.remove(&0);
-    world.state().starts.insert(0, 7);
-    steps(&mut worker(&world), 1);
-    assert_eq!(
-        world.state().history[..3],
-        [
-            Happened::Committed(0, 7),
-            Happened::Started(0, 7),
-            Happened::Started(1, 0)
-        ]
-    );
-    assert_eq!(world.sent_offsets(0), [7, 8]);
-}
-
-#[test]
-fn a_start_that_could_not_be_committed_is_committed_later() {
-    let world = world(1, 0);
-    world.state().stored.clear();
-    world.state().starts.insert(0, 7);
-    world.state().failing_commits_now = 1;
-    let mut worker = worker(&world);
-    steps(&mut worker, 1);
-    assert_eq!(world.stored(0), Some(7));
-}
 
 #[test]
 fn an_assignment_of_nothing_is_taken() {

@@ -16,20 +16,6 @@ const LEFT_OPEN: &[&str] = &[
     "plugin.call=2s",
 ];
 
-/// Waits until the group has so many members and they have their partitions.
-#[track_caller]
-fn wait_for_members(pipeline: &Pipeline, count: usize) {
-    let what = format!("{count} members in a stable group");
-    eventually_ok(SOON, &what, || {
-        let members = pipeline.client.members(&pipeline.group).len();
-        let state = pipeline.client.group_state(&pipeline.group);
-        match (members == count, &*state) {
-            (true, "Stable") => Ok(()),
-            _ => Err(format!("{members} members, {state}")),
-        }
-    });
-}
-
 #[test]
 fn processes_that_join_and_leave_by_any_signal_lose_and_double_nothing() {
     let pipeline = Pipeline::with_dead_letters("come-and-go", 6);
@@ -42,22 +28,22 @@ fn processes_that_join_and_leave_by_any_signal_lose_and_double_nothing() {
     let first = join();
     flows();
     let mut second = join();
-    wait_for_members(&pipeline, 2);
+    pipeline.wait_for_members(2);
     flows();
     let mut third = join();
-    wait_for_members(&pipeline, 3);
+    pipeline.wait_for_members(3);
     flows();
     stop(first);
     flows();
     second.kill();
     let fourth = join();
-    wait_for_members(&pipeline, 2);
+    pipeline.wait_for_members(2);
     flows();
     third.kill();
     // While that one is missed, another comes and one leaves.
     let fifth = join();
     stop(fourth);
-    wait_for_members(&pipeline, 1);
+    pipeline.wait_for_members(1);
     flows();
     let written = feeder.finish();
     pipeline.wait_for_committed_total(written, LONG);
@@ -77,16 +63,16 @@ fn a_process_that_was_frozen_beyond_its_session_doubles_nothing() {
     let mut frozen = start(&pipeline, SHORT_SESSION);
     pipeline.wait_for_more(300);
     let other = start(&pipeline, SHORT_SESSION);
-    wait_for_members(&pipeline, 2);
+    pipeline.wait_for_members(2);
     pipeline.wait_for_more(300);
 
     for _ in 0..2 {
         frozen.signal(Signal::STOP);
         // The other one has all of them.
-        wait_for_members(&pipeline, 1);
+        pipeline.wait_for_members(1);
         pipeline.wait_for_more(300);
         frozen.signal(Signal::CONT);
-        wait_for_members(&pipeline, 2);
+        pipeline.wait_for_members(2);
         pipeline.wait_for_more(300);
     }
     stop(frozen);

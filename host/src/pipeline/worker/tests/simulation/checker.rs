@@ -21,6 +21,8 @@ pub enum Rule {
     Committed,
     /// A position never goes back.
     Forward,
+    /// Nothing is read before it is stored where the partition begins.
+    Begun,
     /// Only what is its own does a worker read, send or commit.
     Own,
     /// A partition is drained before it is given up.

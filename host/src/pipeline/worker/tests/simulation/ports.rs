@@ -129,6 +129,10 @@ impl Source for Port {
         Ok(())
     }
 
+    fn jump(&mut self, lane: LaneId, _: NextOffset) -> Result<(), Fatal> {
+        Err(anyhow!("{lane:?} has no gap"))
+    }
+
     fn end(&self, lane: LaneId) -> Option<i64> {
         let world = self.world();
         let (number, _) = world.lanes.get(&lane)?;

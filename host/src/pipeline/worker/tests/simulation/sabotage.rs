@@ -22,6 +22,7 @@ pub enum Sabotage {
     CommitsWhatIsLost,
     GivesUpUndrained,
     StartsTooFar,
+    StoresNoStart,
     SkipsRecords,
     StopsReading,
     GoesBackForNothing,
@@ -38,13 +39,14 @@ pub enum Sabotage {
 
 impl Sabotage {
     /// Each one, and the rule that it breaks.
-    pub const ALL: [(Self, Rule); 18] = [
+    pub const ALL: [(Self, Rule); 19] = [
         (Self::CommitsTooFar, Rule::Acknowledged),
         (Self::CommitsBack, Rule::Forward),
         (Self::NeverCommits, Rule::Committed),
         (Self::CommitsWhatIsLost, Rule::Own),
         (Self::GivesUpUndrained, Rule::Drained),
         (Self::StartsTooFar, Rule::Order),
+        (Self::StoresNoStart, Rule::Begun),
         (Self::SkipsRecords, Rule::Acknowledged),
         (Self::StopsReading, Rule::Whole),
         (Self::GoesBackForNothing, Rule::GoesBack),
@@ -172,6 +174,10 @@ impl Source for Sabotaged {
         self.port.rewind(lane, position)
     }
 
+    fn jump(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal> {
+        self.port.jump(lane, position)
+    }
+
     fn end(&self, lane: LaneId) -> Option<i64> {
         self.port.end(lane)
     }
@@ -284,10 +290,12 @@ impl OffsetStore for Sabotaged {
         positions: &[(TopicPartition, NextOffset)],
         deadline: Instant,
     ) -> Result<(), Fatal> {
-        match self.does(Sabotage::NeverCommits) {
-            true => Ok(()),
-            false => self.port.commit_now(&self.positions(positions), deadline),
+        let partitions: Vec<_> = positions.iter().map(|(p, _)| p.clone()).collect();
+        let are_starts = self.port.stored(&partitions)?.contains(&None);
+        if self.does(Sabotage::NeverCommits) || (self.does(Sabotage::StoresNoStart) && are_starts) {
+            return Ok(());
         }
+        self.port.commit_now(&self.positions(positions), deadline)
     }
 }
 

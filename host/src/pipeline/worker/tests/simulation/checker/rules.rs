@@ -60,6 +60,11 @@ impl Checker<'_> {
 
     pub(super) fn judged(&mut self, number: i32, offsets: &[i64], answer: &Answer) -> Verdict {
         let plan = self.plan;
+        holds!(
+            self.stored[index(number)].is_some(),
+            Rule::Begun,
+            "partition {number} is read, and where it begins is not stored"
+        );
         let lane = self.lane(number, "it is judged")?;
         let assignment = lane.assignment;
         let mut rejected = Vec::new();

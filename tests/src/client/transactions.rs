@@ -1,4 +1,4 @@
-//! Producing in transactions, step by step.
+//! Producing in transactions.
 
 use std::time::{Duration, Instant};
 
@@ -7,6 +7,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 
 use super::produce::{ALL, Failures, send};
 use super::{Client, Record};
+use crate::topics::unique;
 
 /// For one step: librdkafka tries again for so long.
 const STEP: Duration = Duration::from_secs(30);
@@ -60,5 +61,32 @@ impl Transactional {
 
     pub fn abort(&self) -> Result<(), KafkaError> {
         self.0.abort_transaction(STEP)
+    }
+}
+
+/// A transaction whose records are written and not decided yet. Dropped, it stays
+/// open until the broker aborts it.
+pub struct Transaction(Transactional);
+
+impl Client {
+    /// Writes these records in a transaction of its own.
+    #[track_caller]
+    pub fn begin(&self, topic: &str, records: impl IntoIterator<Item = Record>) -> Transaction {
+        let producer = self.transactional(&unique(topic));
+        producer.begin();
+        producer.produce(topic, records);
+        Transaction(producer)
+    }
+}
+
+impl Transaction {
+    #[track_caller]
+    pub fn commit(self) {
+        self.0.commit().expect("it is committed");
+    }
+
+    #[track_caller]
+    pub fn abort(self) {
+        self.0.abort().expect("it is aborted");
     }
 }

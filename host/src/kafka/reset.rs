@@ -1,0 +1,81 @@
+//! `--reset` where a group keeps the positions: all of them are moved to where
+//! `input.start` says.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context as _, bail};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::Consumer as _;
+
+use super::context::{Consumer, Context};
+use super::group::Membership;
+use super::identity::Lineage;
+use super::positions::{ASK, GroupOffsets};
+use crate::pipeline::ports::{Fatal, OffsetStore as _};
+use crate::record::TopicPartition;
+use crate::stop::Stop;
+use crate::telemetry;
+
+/// Moves the positions of a group that has no members: Kafka takes them from
+/// nobody else while it has some.
+pub fn reset(
+    config: &ClientConfig,
+    membership: &Membership,
+    stop: &Arc<Stop>,
+) -> Result<(), Fatal> {
+    let group = &membership.group;
+    let mut config = config.clone();
+    config.set("group.id", group);
+    let consumer: Arc<Consumer> = Arc::new(
+        config
+            .create_with_context(Context::default())
+            .context("the consumer could not be made")?,
+    );
+    let lineage = Lineage::new(Arc::clone(&membership.inputs));
+    let mut offsets = GroupOffsets::new(&consumer, lineage.clone(), stop)?;
+    let groups = offsets
+        .ask
+        .until_answered("the group's members are asked for", |consumer| {
+            consumer.fetch_group_list(Some(group), ASK)
+        })?;
+    let members = groups.groups().iter().map(|g| g.members().len()).sum();
+    if members > 0 {
+        bail!(in_use(group, members));
+    }
+    let partitions: Vec<TopicPartition> = membership
+        .beginnings
+        .known
+        .iter()
+        .flat_map(|(topic, count)| (0..*count).map(|n| TopicPartition::new(topic.as_str(), n)))
+        .collect();
+    let before = offsets.stored(&partitions)?;
+    let mut positions = Vec::with_capacity(partitions.len());
+    for partition in partitions {
+        let start = membership
+            .beginnings
+            .resolve(&offsets.ask, &partition, false)?;
+        lineage.adopt(&partition);
+        positions.push((partition, start));
+    }
+    offsets
+        .commit_now(&positions, Instant::now() + ASK)
+        .with_context(|| {
+            format!(
+                "the positions of group {group} could not be moved; one that has members takes \
+                 them from nobody else"
+            )
+        })?;
+    for ((partition, position), before) in positions.iter().zip(before) {
+        telemetry::reset(partition, before, *position);
+    }
+    Ok(())
+}
+
+fn in_use(group: &str, members: usize) -> String {
+    format!(
+        "--reset: group {group} has {members} members, and Kafka moves the positions of a group \
+         only while it has none: stop its other processes first (one that was killed counts until \
+         its session time-out)"
+    )
+}

@@ -1,0 +1,153 @@
+//! Positions that the broker no longer has: never a silent jump.
+
+use millrace_tests::{Host, Record, Signal, plugin};
+use serde_json::Value;
+
+use crate::pipeline::{Pipeline, SOON, assert_says, error_of, expect_exit, log, stop, texts};
+
+const ON: &str = "reading on elsewhere";
+
+/// A pipeline whose stored position lies at `stored`, where the broker holds 0 to 3.
+fn displaced(stem: &str, stored: i64) -> Pipeline {
+    let pipeline = Pipeline::new(stem, 1);
+    pipeline.feed_at_once(["0", "1", "2"]);
+    pipeline
+        .client
+        .commit(&pipeline.group, &pipeline.input, 0, stored);
+    pipeline
+}
+
+/// The log line that says where the reading goes on.
+#[track_caller]
+fn jump(host: &Host) -> Value {
+    let lines = log(host);
+    let mut jumps = lines
+        .into_iter()
+        .filter(|line| line["message"].as_str().is_some_and(|m| m.contains(ON)));
+    let jump = jumps.next().expect("it is said");
+    assert_eq!(jump["level"], "WARN");
+    assert!(jumps.next().is_none(), "it is said once");
+    jump
+}
+
+#[test]
+fn a_gap_stops_the_run_names_both_ends_and_says_what_to_do() {
+    let pipeline = displaced("gap-stop", 77);
+    for more in [&[][..], &["--until", "end"]] {
+        let mut host = pipeline.start(&plugin("passthrough"), more);
+        assert_says(
+            &error_of(&mut host, 1),
+            &[
+                &pipeline.group,
+                &pipeline.input,
+                "offset 77",
+                "0 to 3",
+                "Nothing was skipped",
+                "input.on_gap",
+                "--reset",
+            ],
+        );
+    }
+    assert_eq!(pipeline.count(), Ok(0));
+    assert_eq!(pipeline.committed_total(), 77);
+    let mut host = pipeline.start(&plugin("passthrough"), &["--reset", "--until", "end"]);
+    expect_exit(&mut host, 0);
+    assert_eq!(texts(&pipeline.outputs()), ["0", "1", "2"]);
+}
+
+#[test]
+fn earliest_goes_on_with_what_is_there_and_says_so() {
+    let pipeline = displaced("gap-earliest", 77);
+    let on_gap = ["--set", "input.on_gap=earliest"];
+    let mut host = pipeline.start(&plugin("passthrough"), &on_gap);
+    host.wait_for_log(ON, SOON);
+    assert_eq!(texts(&pipeline.wait_for_outputs(3)), ["0", "1", "2"]);
+    pipeline.wait_for_committed(&[(0, 3)]);
+    let said = jump(&host);
+    assert_eq!((&said["from"], &said["to"]), (&77.into(), &0.into()));
+    stop(host);
+}
+
+#[test]
+fn latest_goes_on_with_what_comes_and_stores_that_first() {
+    let pipeline = displaced("gap-latest", 77);
+    let on_gap = ["--set", "input.on_gap=latest"];
+    let mut host = pipeline.start(&plugin("passthrough"), &on_gap);
+    host.wait_for_log(ON, SOON);
+    pipeline.wait_for_committed(&[(0, 3)]);
+    pipeline.feed_at_once(["3"]);
+    assert_eq!(texts(&pipeline.wait_for_outputs(1)), ["3"]);
+    let said = jump(&host);
+    assert_eq!((&said["from"], &said["to"]), (&77.into(), &3.into()));
+    stop(host);
+}
+
+#[test]
+fn a_run_with_an_end_goes_on_behind_a_gap() {
+    let pipeline = displaced("gap-until", 77);
+    let more = ["--until", "end", "--set", "input.on_gap=earliest"];
+    let mut host = pipeline.start(&plugin("passthrough"), &more);
+    expect_exit(&mut host, 0);
+    assert_eq!(texts(&pipeline.outputs()), ["0", "1", "2"]);
+    assert_eq!(pipeline.committed_total(), 3);
+}
+
+/// Freezes the run behind three records, and takes the next twenty away from it
+/// but for the last three.
+#[track_caller]
+fn overtaken(pipeline: &Pipeline, more: &[&str]) -> Host {
+    pipeline.feed_at_once(["0", "1", "2"]);
+    pipeline.feed([Record::value("other").to_partition(1)]);
+    let mut host = pipeline.start(&plugin("passthrough"), more);
+    pipeline.wait_for_committed(&[(0, 3), (1, 1)]);
+    host.signal(Signal::STOP);
+    // The request that waits at the broker is answered with this one.
+    pipeline.feed_at_once(["3"]);
+    pipeline.feed_at_once((4..24).map(|n| n.to_string()));
+    pipeline.client.truncate(&pipeline.input, 0, 21);
+    host.signal(Signal::CONT);
+    host
+}
+
+#[test]
+fn records_that_go_in_mid_run_are_skipped_loudly() {
+    for strategy in ["cooperative-sticky", "range"] {
+        let pipeline = Pipeline::new(&format!("gap-mid-{strategy}"), 2);
+        let strategy = format!("kafka.consumer.partition.assignment.strategy={strategy}");
+        let more = ["--set", "input.on_gap=earliest", "--set", &strategy];
+        let mut host = overtaken(&pipeline, &more);
+        host.wait_for_log(ON, SOON);
+        pipeline.wait_for_committed(&[(0, 24), (1, 1)]);
+        pipeline.feed([Record::value("other").to_partition(1)]);
+        pipeline.wait_for_committed(&[(0, 24), (1, 2)]);
+        let said = jump(&host);
+        let from = said["from"].as_i64().expect("a number");
+        let skipped = said["skipped"].as_i64().expect("a number");
+        assert_eq!(from + skipped, 21);
+        let mut read = texts(&pipeline.outputs()).join(" ");
+        read = read.replace("other", "");
+        for kept in ["0", "1", "2", "21", "22", "23"] {
+            let count = read.split(' ').filter(|text| *text == kept).count();
+            assert_eq!(count, 1, "{kept} in {read}");
+        }
+        host.signal(Signal::TERM);
+        expect_exit(&mut host, 0);
+        let lines = log(&host);
+        let stopped = lines.iter().find(|line| line["message"] == "stopped");
+        assert_eq!(stopped.expect("a summary")["skipped"], skipped);
+    }
+}
+
+#[test]
+fn records_that_go_in_mid_run_stop_it_behind_what_was_read() {
+    let pipeline = Pipeline::new("gap-mid-stop", 2);
+    let mut host = overtaken(&pipeline, &[]);
+    assert_says(
+        &error_of(&mut host, 1),
+        &[&pipeline.input, "21 to 24", "Nothing was skipped"],
+    );
+    let committed = pipeline.committed()[&0];
+    assert!((3..21).contains(&committed), "{committed}");
+    // Without holes before it: what is in the output is what is committed.
+    assert_eq!(pipeline.count(), Ok(pipeline.committed_total()));
+}
