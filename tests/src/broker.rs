@@ -17,6 +17,7 @@ pub use settings::BrokerOptions;
 
 use crate::client::Client;
 use crate::process::{Process, Signal};
+use crate::proxy::Proxy;
 use crate::target::{must_exist, source, target_dir};
 use crate::wait::eventually_ok;
 
@@ -31,6 +32,7 @@ pub struct Broker {
     options: BrokerOptions,
     data: DataDir,
     ports: settings::Ports,
+    proxy: Option<Proxy>,
     process: Process,
 }
 
@@ -39,7 +41,7 @@ pub struct Broker {
 /// [`crate::topics::unique`].
 pub fn shared_broker() -> &'static Broker {
     static BROKER: OnceLock<Broker> = OnceLock::new();
-    BROKER.get_or_init(Broker::start)
+    BROKER.get_or_init(|| Broker::start_with(BrokerOptions::proxied()))
 }
 
 impl Broker {
@@ -53,7 +55,10 @@ impl Broker {
         let data = DataDir::create();
         let ports = settings::Ports::free();
         let file = data.path().join("server.properties");
-        fs::write(&file, settings::properties(&data, &ports, &options)).expect("it can be written");
+        let proxy = options.proxied.then(|| Proxy::start(ports.proxy));
+        let listens = proxy.as_ref().map(Proxy::port);
+        let properties = settings::properties(&data, &ports, listens, &options);
+        fs::write(&file, properties).expect("it can be written");
 
         let mut format = java(&options);
         format.args(["kafka.tools.StorageTool", "format"]);
@@ -65,6 +70,7 @@ impl Broker {
             options,
             data,
             ports,
+            proxy,
             process,
         };
         broker.wait_until_ready();
@@ -74,6 +80,12 @@ impl Broker {
     /// What clients take as `bootstrap.servers`.
     pub fn address(&self) -> String {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports.client)).to_string()
+    }
+
+    /// What stands before it, where it was started with
+    /// [`BrokerOptions::proxied`].
+    pub fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("it was started with a proxy")
     }
 
     pub fn client(&self) -> Client {

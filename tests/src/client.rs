@@ -14,7 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 pub use consume::Isolation;
 pub use record::Record;
-pub use transactions::Transaction;
+pub use transactions::{Transaction, Transactional};
 
 /// For one request to a broker that is up.
 pub(crate) const REQUEST: Duration = Duration::from_secs(10);
@@ -72,9 +72,23 @@ impl Client {
         }
     }
 
-    /// First and next offset of every partition.
+    /// First and next offset of every partition, as far as no transaction is
+    /// open.
     pub fn watermarks(&self, topic: &str) -> Result<Vec<(i64, i64)>, String> {
-        let observer = self.observer();
+        self.watermarks_with(topic, Isolation::Committed)
+    }
+
+    /// Like [`Client::watermarks`], where what is still open matters.
+    pub fn watermarks_with(
+        &self,
+        topic: &str,
+        isolation: Isolation,
+    ) -> Result<Vec<(i64, i64)>, String> {
+        let observer: BaseConsumer = self
+            .config()
+            .set("isolation.level", isolation.level())
+            .create()
+            .expect("the configuration is valid");
         (0..self.partitions(topic)?)
             .map(|partition| observer.fetch_watermarks(topic, partition, REQUEST))
             .collect::<Result<_, _>>()

@@ -6,6 +6,7 @@
 //! client   what goes into topics and comes out    wait     conditions with a deadline
 //! host     `host …` and what it logs              target   where cargo and make leave files
 //! guests   compiled plugins and guests            mock     a cluster that fails on command
+//! proxy    requests that come late
 //! ```
 //!
 //! The tests themselves are in `tests/tests/it`. Here a failure is a panic
@@ -18,6 +19,7 @@ pub mod headers;
 pub mod host;
 pub mod mock;
 pub mod process;
+pub mod proxy;
 pub mod target;
 pub mod topics;
 pub mod wait;

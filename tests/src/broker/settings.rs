@@ -17,6 +17,9 @@ pub struct BrokerOptions {
     pub heap: String,
     /// For a benchmark: the compiler that takes longer and makes faster code.
     pub optimised: bool,
+    /// With a [`Proxy`](crate::proxy::Proxy) before it, for the clients that
+    /// are given the proxy's address.
+    pub proxied: bool,
     /// Added to the broker's properties; a later one wins.
     pub properties: Vec<(String, String)>,
 }
@@ -26,12 +29,20 @@ impl Default for BrokerOptions {
         BrokerOptions {
             heap: "512m".to_owned(),
             optimised: false,
+            proxied: false,
             properties: Vec::new(),
         }
     }
 }
 
 impl BrokerOptions {
+    pub fn proxied() -> BrokerOptions {
+        BrokerOptions {
+            proxied: true,
+            ..BrokerOptions::default()
+        }
+    }
+
     /// With access rights: everybody may do everything with what no right names.
     pub fn with_acls() -> BrokerOptions {
         let properties = [
@@ -54,6 +65,8 @@ impl BrokerOptions {
 #[derive(Debug)]
 pub struct Ports {
     pub client: u16,
+    /// For the proxy, whose clients are told the proxy's address.
+    pub proxy: u16,
     controller: u16,
 }
 
@@ -61,6 +74,7 @@ impl Ports {
     pub fn free() -> Ports {
         Ports {
             client: free_port(),
+            proxy: free_port(),
             controller: free_port(),
         }
     }
@@ -86,16 +100,31 @@ pub fn java_flags(options: &BrokerOptions) -> Vec<String> {
     flags
 }
 
-pub fn properties(data: &DataDir, ports: &Ports, options: &BrokerOptions) -> String {
-    let Ports { client, controller } = ports;
+/// `proxy` is the port on which the proxy listens, if there is one.
+pub fn properties(
+    data: &DataDir,
+    ports: &Ports,
+    proxy: Option<u16>,
+    options: &BrokerOptions,
+) -> String {
+    let Ports {
+        client, controller, ..
+    } = ports;
+    let (listener, advertised) = match proxy {
+        None => (String::new(), String::new()),
+        Some(proxy) => (
+            format!(",PROXIED://127.0.0.1:{}", ports.proxy),
+            format!(",PROXIED://127.0.0.1:{proxy}"),
+        ),
+    };
     let dir = data.path().join("data");
     let mut text = format!(
         "\
 process.roles=broker,controller
 node.id=1
-listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{client}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}{listener}
+advertised.listeners=PLAINTEXT://127.0.0.1:{client}{advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,PROXIED:PLAINTEXT
 inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -120,6 +149,8 @@ share.coordinator.state.topic.min.isr=1
 # Few partitions: each is files to make at the start, and to sync at the stop.
 offsets.topic.num.partitions=4
 transaction.state.log.num.partitions=4
+# A transaction that is out of time is aborted soon, not within ten seconds.
+transaction.abort.timed.out.transaction.cleanup.interval.ms=500
 # A topic that a test did not create is an error.
 auto.create.topics.enable=false
 # The first member of a group need not wait for others, and a test may choose a

@@ -21,6 +21,16 @@ pub enum Isolation {
     Uncommitted,
 }
 
+impl Isolation {
+    /// librdkafka's `isolation.level`.
+    pub(super) fn level(self) -> &'static str {
+        match self {
+            Isolation::Committed => "read_committed",
+            Isolation::Uncommitted => "read_uncommitted",
+        }
+    }
+}
+
 impl Client {
     /// All records of a topic up to its present end: by partition, then by
     /// offset. Of transactions only the committed ones.
@@ -60,17 +70,13 @@ impl Client {
     }
 
     fn reader(&self, topic: &str, partitions: i32, isolation: Isolation) -> BaseConsumer {
-        let level = match isolation {
-            Isolation::Committed => "read_committed",
-            Isolation::Uncommitted => "read_uncommitted",
-        };
         let consumer: BaseConsumer = self
             .config()
             // librdkafka wants one to assign at all; it is never joined.
             .set("group.id", "millrace-tests-reader")
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
-            .set("isolation.level", level)
+            .set("isolation.level", isolation.level())
             .set("fetch.wait.max.ms", "10")
             .set("fetch.queue.backoff.ms", "5")
             .create()

@@ -106,6 +106,8 @@ impl Client {
     fn outsider(&self, group: &str) -> BaseConsumer {
         self.config()
             .set("group.id", group)
+            // What is committed now, also while a transaction holds more.
+            .set("isolation.level", "read_uncommitted")
             .create()
             .expect("the configuration is valid")
     }

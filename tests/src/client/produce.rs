@@ -12,7 +12,7 @@ use super::{Client, REQUEST, Record};
 use crate::headers::to_native;
 
 /// For all records of one call.
-const ALL: Duration = Duration::from_secs(60);
+pub(super) const ALL: Duration = Duration::from_secs(60);
 
 impl Client {
     /// Produces in order and returns when all are acknowledged.
@@ -56,14 +56,18 @@ impl Client {
         producer
             .flush(deadline.saturating_duration_since(Instant::now()))
             .unwrap_or_else(|error| panic!("{topic}: not all acknowledged in {ALL:?}: {error}"));
-        let failures = producer.context().0.lock().expect("nothing panics with it");
-        assert!(failures.is_empty(), "{topic}: not delivered: {failures:?}");
+        producer.context().assert_none(topic);
     }
 }
 
 /// Waits where librdkafka's queue is full.
 #[track_caller]
-fn send(producer: &BaseProducer<Failures>, topic: &str, record: &Record, deadline: Instant) {
+pub(super) fn send(
+    producer: &BaseProducer<Failures>,
+    topic: &str,
+    record: &Record,
+    deadline: Instant,
+) {
     loop {
         match producer.send(native(topic, record)) {
             Ok(()) => return,
@@ -89,7 +93,15 @@ fn native<'a>(topic: &'a str, record: &'a Record) -> BaseRecord<'a, [u8], [u8]> 
 
 /// The deliveries that failed.
 #[derive(Debug, Default)]
-struct Failures(Mutex<Vec<String>>);
+pub(super) struct Failures(Mutex<Vec<String>>);
+
+impl Failures {
+    #[track_caller]
+    pub(super) fn assert_none(&self, topic: &str) {
+        let failures = self.0.lock().expect("nothing panics with it");
+        assert!(failures.is_empty(), "{topic}: not delivered: {failures:?}");
+    }
+}
 
 impl ClientContext for Failures {}
 

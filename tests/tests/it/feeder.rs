@@ -12,7 +12,7 @@ use millrace_tests::Record;
 use crate::pipeline::Pipeline;
 
 /// How many keys there are. All records of one are in one partition.
-const KEYS: usize = 97;
+pub const KEYS: usize = 97;
 
 /// The longest that one feeder writes: the harness waits 60 s for one call.
 const LONGEST: Duration = Duration::from_secs(50);
@@ -34,7 +34,7 @@ impl Feeder {
     pub fn start_with(
         pipeline: &Pipeline,
         rate: usize,
-        record: fn(usize, usize) -> Record,
+        record: impl Fn(usize, usize) -> Record + Send + 'static,
     ) -> Feeder {
         let client = pipeline.client.clone();
         let topic = pipeline.input.clone();
@@ -61,6 +61,11 @@ impl Feeder {
             count
         });
         Feeder { stop, thread }
+    }
+
+    /// Whether it has ended by itself: it writes for so long and no longer.
+    pub fn is_over(&self) -> bool {
+        self.thread.is_finished()
     }
 
     /// Ends it, and returns how many records are in the input now.

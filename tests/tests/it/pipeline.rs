@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use millrace_tests::proxy::Proxy;
 use millrace_tests::topics::unique;
 use millrace_tests::{Broker, Client, Host, Mock, Record, Signal, eventually_ok, shared_broker};
 use serde_json::Value;
@@ -29,7 +30,7 @@ pub const QUICK_HEARTBEAT: &[&str] = &["--set", "kafka.consumer.heartbeat.interv
 
 /// An input topic, an output topic, a dead-letter topic and a group that are one
 /// test's alone.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Pipeline {
     pub client: Client,
     pub brokers: String,
@@ -94,6 +95,12 @@ impl Pipeline {
         }
     }
 
+    /// The same for `host`, but with the broker's proxy in between.
+    pub fn behind(self, proxy: &Proxy) -> Pipeline {
+        let brokers = proxy.address();
+        Pipeline { brokers, ..self }
+    }
+
     /// `run` and its flags for this plugin.
     pub fn arguments(&self, plugin: &Path) -> Vec<String> {
         let plugin = plugin.to_str().expect("the target folder is UTF-8");
@@ -140,7 +147,9 @@ impl Pipeline {
             .produce_with(&[("linger.ms", "200")], &self.input, records);
     }
 
-    /// How many records the output holds (it has no holes).
+    /// How many records the output holds (it has no holes; where there are
+    /// transactions, their aborted records and their ends count, but nothing from
+    /// the first open one on).
     pub fn count(&self) -> Result<usize, String> {
         let held: i64 = self
             .client
@@ -199,6 +208,17 @@ impl Pipeline {
         let what = format!("{wanted} committed records");
         eventually_ok(deadline, &what, || match self.committed_total() {
             found if found == wanted => Ok(()),
+            found => Err(format!("{found} are")),
+        });
+    }
+
+    /// Waits until the group has so many records more behind it.
+    #[track_caller]
+    pub fn wait_for_more(&self, records: usize) {
+        let wanted = self.committed_total() + records;
+        let what = format!("{wanted} committed records");
+        eventually_ok(SOON, &what, || match self.committed_total() {
+            found if found >= wanted => Ok(()),
             found => Err(format!("{found} are")),
         });
     }
