@@ -193,16 +193,16 @@ where
     /// now, asking it would wait for what only this worker does. The group waits for
     /// an answer to an assignment of nothing, too.
     pub(super) fn expect(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Failure> {
-        match &mut self.transacting {
-            Some(transacting)
-                if !partitions.is_empty() && !(transacting.is_open() && transacting.is_clean()) =>
-            {
-                transacting.coming.extend(partitions);
-                self.close_transaction();
-                Ok(())
-            }
-            _ => self.begin_reading(partitions),
+        let Some(transacting) = &mut self.transacting else {
+            return self.begin_reading(partitions);
+        };
+        let may_ask = transacting.is_open() && transacting.is_clean();
+        if may_ask || partitions.is_empty() {
+            return self.begin_reading(partitions);
         }
+        transacting.coming.extend(partitions);
+        self.close_transaction();
+        Ok(())
     }
 
     /// These are not ours any more, if they were to be.
