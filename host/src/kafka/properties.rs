@@ -98,6 +98,15 @@ const POLL_INTERVAL: &str = "max.poll.interval.ms";
 /// librdkafka's default for it.
 const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(300);
 
+const SOCKET_TIMEOUT: &str = "socket.timeout.ms";
+
+/// The longest that a transaction's producer waits for an answer: half of the
+/// default `shutdown.drain`.
+const SOCKET_TIME: Duration = Duration::from_secs(10);
+
+/// How much shorter than a transaction librdkafka wants a request to be.
+const SOCKET_MARGIN: Duration = Duration::from_millis(100);
+
 const TRANSACTION_TIMEOUT: &str = "transaction.timeout.ms";
 
 /// librdkafka's default for it.
@@ -147,6 +156,7 @@ pub fn check(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError
     time_for_a_call(pipeline, settings)?;
     if pipeline.guarantee == Guarantee::ExactlyOnce {
         only_committed(pipeline, settings)?;
+        late_requests_end(pipeline, settings)?;
         time_for_a_transaction(pipeline, settings)?;
     }
     room_for_the_largest(&producer(pipeline, 0), settings)?;
@@ -194,6 +204,19 @@ fn only_committed(pipeline: &Pipeline, settings: &Settings) -> Result<(), Config
             "{PROPERTY} can't be {other} with {}: what is read must count itself",
             settings.place("delivery.guarantee")
         ))),
+    }
+}
+
+/// What a request that was late may still do is known by its closed connection.
+fn late_requests_end(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError> {
+    const PROPERTY: &str = "socket.max.fails";
+    match producer(pipeline, 0).get(PROPERTY) {
+        Some("0") => Err(ConfigError(format!(
+            "{PROPERTY} can't be 0 with {}: a request that timed out must close its connection, or \
+             it could still end a later transaction",
+            settings.place("delivery.guarantee")
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -399,6 +422,12 @@ pub fn producer(pipeline: &Pipeline, worker: usize) -> ClientConfig {
 pub fn transactional_producer(pipeline: &Pipeline, worker: usize, id: &str) -> ClientConfig {
     let mut config = producer(pipeline, worker);
     config.set("transactional.id", id);
+    if config.get(SOCKET_TIMEOUT).is_none() {
+        // librdkafka's own is nearly the transaction's, and a worker that waits for a
+        // coordinator that hangs does nothing else meanwhile.
+        let most = transaction_timeout(&config).saturating_sub(SOCKET_MARGIN);
+        config.set(SOCKET_TIMEOUT, millis(most.min(SOCKET_TIME)));
+    }
     config
 }
 

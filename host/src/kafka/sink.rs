@@ -215,7 +215,7 @@ impl ProducerSink {
 
     fn know(&mut self, name: &str, limits: Limits) -> Result<(), Fatal> {
         let producer = self.producer_for(limits)?;
-        let native = self.native_topic(name, producer)?;
+        let native = native_topic(name, &self.producers[producer])?;
         self.by_name.insert(name.to_owned(), self.known.len());
         self.known.push(OutputTopic {
             name: name.to_owned(),
@@ -260,10 +260,14 @@ impl ProducerSink {
     /// Puts a new producer in the place of the one that transactions have.
     fn replace_producer(&mut self) -> Result<(), Fatal> {
         let new = Producer::new(&self.config, self.next_batch, &self.bell)?;
+        let handles = self
+            .known
+            .iter()
+            .map(|topic| native_topic(&topic.name, &new));
+        let handles = handles.collect::<Result<Vec<_>, Fatal>>()?;
         let old = std::mem::replace(&mut self.producers[0], new);
-        for index in 0..self.known.len() {
-            let native = self.native_topic(&self.known[index].name, 0)?;
-            self.known[index].replace_native(native);
+        for (topic, native) in self.known.iter_mut().zip(handles) {
+            topic.replace_native(native);
         }
         // Its threads end when they have closed their connections.
         thread::Builder::new()
@@ -272,20 +276,16 @@ impl ProducerSink {
             .context("no thread could be started")?;
         Ok(())
     }
+}
 
-    fn native_topic(&self, name: &str, producer: usize) -> Result<NonNull<RDKafkaTopic>, Fatal> {
-        let c_name = CString::new(name)?;
-        // SAFETY: the producer and the name live; a null configuration is the
-        // producer's default one; the answer is a new reference or null.
-        let native = unsafe {
-            sys::rd_kafka_topic_new(
-                self.producers[producer].native(),
-                c_name.as_ptr(),
-                ptr::null_mut(),
-            )
-        };
-        NonNull::new(native).with_context(|| format!("librdkafka has no handle for topic {name}"))
-    }
+/// A topic's handle in a producer.
+fn native_topic(name: &str, producer: &Producer) -> Result<NonNull<RDKafkaTopic>, Fatal> {
+    let c_name = CString::new(name)?;
+    // SAFETY: the producer and the name live; a null configuration is the
+    // producer's default one; the answer is a new reference or null.
+    let native =
+        unsafe { sys::rd_kafka_topic_new(producer.native(), c_name.as_ptr(), ptr::null_mut()) };
+    NonNull::new(native).with_context(|| format!("librdkafka has no handle for topic {name}"))
 }
 
 fn millis_since_epoch() -> i64 {

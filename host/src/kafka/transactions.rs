@@ -35,8 +35,8 @@ const PATIENCE_MS: i32 = 200;
 /// of each output.
 const ABORT_PATIENCE_MS: i32 = 20;
 
-/// The same for positions, which the group's coordinator takes before the
-/// transaction's: librdkafka does not go on with it in the background.
+/// The same for positions. librdkafka does not keep to it: its requests end with
+/// `socket.timeout.ms`, which is set short for that.
 const POSITIONS_MS: i32 = 5_000;
 
 /// How long a producer that can't begin waits before a new one tries.
@@ -60,6 +60,9 @@ enum State {
     Begun,
     /// The positions are in it.
     WithPositions,
+    /// It was told to commit, and has not answered. librdkafka takes no other call
+    /// now, an abort neither.
+    Committing,
     /// This producer can do nothing more.
     Broken,
 }
@@ -76,6 +79,8 @@ pub struct Transactions {
     begun: Instant,
     /// Something went wrong in the transaction that has begun.
     doomed: bool,
+    /// Whether a producer was ever taken.
+    has_worked: bool,
     /// The producer's closed connections when it began to work.
     closed: u64,
     /// When a new producer is tried.
@@ -96,6 +101,7 @@ impl Transactions {
             lineage: member.lineage().clone(),
             state: State::New,
             doomed: false,
+            has_worked: false,
             closed: 0,
             rest: None,
             fenced: Vec::new(),
@@ -112,7 +118,7 @@ impl Transactions {
     pub fn goes_on(&self, producer: &Producer) -> Option<bool> {
         match self.state {
             State::New | State::Idle | State::Broken => None,
-            State::Begun | State::WithPositions => {
+            State::Begun | State::WithPositions | State::Committing => {
                 Some(!self.doomed && producer.fatal_error().is_none())
             }
         }
@@ -124,7 +130,7 @@ impl Transactions {
         match self.state {
             State::Broken => self.rest.is_none_or(|until| until <= Instant::now()),
             State::Idle => producer.connections_closed() > self.closed,
-            State::New | State::Begun | State::WithPositions => false,
+            State::New | State::Begun | State::WithPositions | State::Committing => false,
         }
     }
 
@@ -146,9 +152,19 @@ impl Transactions {
             None => {
                 self.closed = producer.connections_closed();
                 self.state = State::Idle;
+                self.has_worked = true;
             }
             Some(error) if error.retriable => {}
-            Some(error) => self.breaks("begin its work", &error)?,
+            Some(error) => {
+                if let Some(what_to_do) = self.never_takes(error.code) {
+                    bail!(
+                        "the broker does not take the transactional id {}: {}; {what_to_do}",
+                        self.id,
+                        error.text
+                    );
+                }
+                self.breaks("begin its work", &error)?;
+            }
         }
         Ok(self.state == State::Idle)
     }
@@ -209,7 +225,7 @@ impl Transactions {
                 Some(error) => return self.refused("store the positions", &error),
             }
         }
-        if self.state != State::WithPositions || self.doomed {
+        if !matches!(self.state, State::WithPositions | State::Committing) || self.doomed {
             return Ok(Commit::Refused("the transaction can't go on".to_owned()));
         }
         // SAFETY: the client lives.
@@ -219,7 +235,10 @@ impl Transactions {
                 self.state = State::Idle;
                 Ok(Commit::Done)
             }
-            Some(error) if error.retriable => Ok(Commit::Later),
+            Some(error) if error.retriable => {
+                self.state = State::Committing;
+                Ok(Commit::Later)
+            }
             Some(error) => self.refused("commit", &error),
         }
     }
@@ -229,6 +248,12 @@ impl Transactions {
     pub fn abort(&mut self, producer: &Producer) -> Result<bool, Fatal> {
         match self.state {
             State::Begun | State::WithPositions => {}
+            // Only a successor learns what became of it, and refuses what is late.
+            State::Committing => {
+                self.state = State::Broken;
+                self.rest = None;
+                return Ok(true);
+            }
             // A broken one's successor ends it when it registers.
             State::New | State::Idle | State::Broken => return Ok(true),
         }
@@ -258,6 +283,29 @@ impl Transactions {
             "it could not {what}: {}",
             error.text
         )))
+    }
+
+    /// What the user has to do about an answer to the registration that no later try
+    /// changes. Rights that were there before may come back.
+    fn never_takes(&self, code: RDKafkaErrorCode) -> Option<&'static str> {
+        match code {
+            RDKafkaErrorCode::InvalidTransactionTimeout => Some(
+                "set transaction.timeout.ms in [kafka.producer] to at most the broker's \
+                 transaction.max.timeout.ms",
+            ),
+            RDKafkaErrorCode::UnsupportedFeature => {
+                Some("exactly-once needs brokers that know transactions (Kafka 2.5 or later)")
+            }
+            RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+                if !self.has_worked =>
+            {
+                Some(
+                    "give the pipeline Write and Describe on transactional ids with its group's name as their prefix",
+                )
+            }
+            _ => None,
+        }
     }
 
     /// Only a new producer goes on from here.
@@ -314,6 +362,7 @@ impl Drop for Metadata {
 
 /// What librdkafka says of a call about transactions.
 struct TransactionError {
+    code: RDKafkaErrorCode,
     text: String,
     /// The same call, made again, goes on.
     retriable: bool,
@@ -333,6 +382,7 @@ impl TransactionError {
             let code = RDKafkaErrorCode::from(sys::rd_kafka_error_code(native));
             let text = CStr::from_ptr(sys::rd_kafka_error_string(native));
             let this = Self {
+                code,
                 text: format!("{} ({code:?})", text.to_string_lossy()),
                 retriable: sys::rd_kafka_error_is_retriable(native) != 0,
                 abortable: sys::rd_kafka_error_txn_requires_abort(native) != 0,

@@ -65,8 +65,8 @@ where
         match in_time {
             true => Ok(()),
             false => Err(Failure::Fatal(anyhow::anyhow!(
-                "the last transaction could not be finished within shutdown.drain: nothing of it \
-                 counts, and its records will be read again"
+                "the last transaction could not be finished within shutdown.drain: what of it does \
+                 not count will be read again"
             ))),
         }
     }

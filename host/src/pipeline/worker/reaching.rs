@@ -21,7 +21,8 @@ where
                 lane.progress.reach(end);
             }
         }
-        // What is done counts before the run may end with it.
-        Ok(done && self.is_settled() && self.source.is_finished()?)
+        // What is done must count before the run ends with it. Asked last, because it
+        // ends a transaction that others would still go into.
+        Ok(done && self.source.is_finished()? && self.is_settled())
     }
 }

@@ -27,6 +27,9 @@ where
         if self.lanes.iter().all(|lane| lane.begun) || self.starts_rest.lasts(now) {
             return;
         }
+        if self.transacting.is_some() {
+            return self.store_starts_together();
+        }
         let unbegun = self.lanes.iter_mut().filter(|lane| !lane.begun);
         let positions: Vec<(TopicPartition, NextOffset)> = unbegun
             .filter_map(|lane| Some((lane.partition.clone(), lane.progress.unstored()?)))
@@ -47,6 +50,20 @@ where
         }
     }
 
+    /// The same where positions are stored by transactions, and by nothing else: what
+    /// came beside one, and late, would go over what the next ones stored.
+    fn store_starts_together(&mut self) {
+        for lane in self.lanes.iter_mut().filter(|lane| !lane.begun) {
+            if let Some(position) = lane.progress.store_has() {
+                lane.begun = true;
+                telemetry::assigned(&lane.partition, position, false);
+            }
+        }
+        if self.lanes.iter().any(|lane| !lane.begun) {
+            self.close_transaction();
+        }
+    }
+
     /// What a lane was to read next is gone.
     pub(super) fn on_gap(&mut self, lane: LaneId, gap: Gap) {
         if let Some(lane) = self.lanes.iter_mut().find(|known| known.id == lane) {
@@ -61,7 +78,7 @@ where
         let Some(gap) = lane.gap.filter(|_| !lane.is_busy()) else {
             return Ok(());
         };
-        if !self.is_clean() {
+        if !self.is_clean() || self.expects() {
             // What was sent before the gap must count, or be taken back, first.
             self.close_transaction();
             return Ok(());

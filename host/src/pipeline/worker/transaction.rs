@@ -205,6 +205,12 @@ where
         Ok(())
     }
 
+    /// Whether partitions are ours that are not read yet: the group waits for the answer.
+    pub(super) fn expects(&self) -> bool {
+        let transacting = self.transacting.as_ref();
+        transacting.is_some_and(|transacting| !transacting.coming.is_empty())
+    }
+
     /// These are not ours any more, if they were to be.
     pub(super) fn expect_no_more(&mut self, partitions: &[TopicPartition]) {
         if let Some(transacting) = &mut self.transacting {
