@@ -1,6 +1,10 @@
 //! librdkafka's mock cluster in this process: it speaks the real protocol to any
 //! client, and fails on command. It keeps about the last 5 MB of a partition, a
 //! group's first member waits 3 s, and it writes no markers of transactions.
+//!
+//! Its brokers are never taken down: one that comes back ends the whole process
+//! where its port was given to somebody else meanwhile. Connections that break are
+//! failures with `_TRANSPORT`.
 
 use std::time::Duration;
 
@@ -9,9 +13,6 @@ use rdkafka::producer::DefaultProducerContext;
 pub use rdkafka::types::{RDKafkaApiKey as Request, RDKafkaRespErr as Error};
 
 use crate::client::Client;
-
-/// All brokers of a cluster.
-pub const ALL: i32 = -1;
 
 /// A cluster whose brokers are numbered from 1. It ends when it is dropped.
 pub struct Mock(MockCluster<'static, DefaultProducerContext>);
@@ -68,17 +69,5 @@ impl Mock {
         self.0
             .broker_round_trip_time(broker, long)
             .expect("the broker is there");
-    }
-
-    /// A broker closes its connections and takes no new ones.
-    #[track_caller]
-    pub fn down(&self, broker: i32) {
-        self.0.broker_down(broker).expect("the broker is there");
-    }
-
-    /// The end of [`Mock::down`].
-    #[track_caller]
-    pub fn up(&self, broker: i32) {
-        self.0.broker_up(broker).expect("the broker is there");
     }
 }

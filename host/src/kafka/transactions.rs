@@ -190,7 +190,7 @@ impl Transactions {
         if self.state == State::Begun && !self.doomed {
             let Some(metadata) = Metadata::of(&self.member) else {
                 return Ok(Commit::Refused(
-                    "the group's member is not ready".to_owned(),
+                    "this worker is no member of its group now".to_owned(),
                 ));
             };
             let list = self.lineage.signed(positions)?;
@@ -292,10 +292,16 @@ impl Transactions {
 struct Metadata(NonNull<sys::rd_kafka_consumer_group_metadata_t>);
 
 impl Metadata {
+    /// `None` while it is no member: the broker would take positions from somebody
+    /// without a generation unseen, over those of whom the group gave the partitions.
     fn of(member: &Consumer) -> Option<Self> {
         // SAFETY: the client lives; the answer is ours, or null.
         let native = unsafe { sys::rd_kafka_consumer_group_metadata(member.client().native_ptr()) };
-        NonNull::new(native).map(Self)
+        let this = NonNull::new(native).map(Self)?;
+        // SAFETY: it lives.
+        let generation =
+            unsafe { sys::rd_kafka_consumer_group_metadata_generation_id(this.0.as_ptr()) };
+        (generation >= 0).then_some(this)
     }
 }
 

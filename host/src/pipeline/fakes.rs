@@ -2,6 +2,8 @@
 //! faces. A test writes what will happen, lets the worker work, and looks at
 //! what became of it.
 
+pub mod transactions;
+
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
@@ -9,9 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 
+use self::transactions::Transactions;
+
 use crate::pipeline::ports::{
     Ack, Admission, Fatal, Fault, Gap, LaneId, OffsetStore, Outgoing, Refusal, Sent, Sink, Source,
-    SourceEvent, Ticket, Transform, Unwritable,
+    SourceEvent, Ticket, Transaction, Transform, Unwritable,
 };
 use crate::record::{
     Header, NextOffset, Output, OutputHeaders, Payload, Record, Timestamp, TopicPartition, Verdict,
@@ -130,6 +134,10 @@ pub enum Happened {
     Acknowledged(i32, i64),
     /// The store has this position now.
     Committed(i32, i64),
+    /// A transaction counts, with these positions.
+    Ended(Vec<(i32, i64)>),
+    /// Nothing of a transaction counts.
+    Aborted,
     Released(Vec<i32>),
     Closed,
 }
@@ -173,6 +181,8 @@ pub struct State {
     /// Indices into `sent`.
     pub unacknowledged: Vec<usize>,
     pub acks: Vec<Ack>,
+    /// Set where outputs and positions count together or not at all.
+    pub transactions: Option<Transactions>,
 
     /// The positions that the store holds.
     pub stored: HashMap<i32, i64>,
@@ -562,6 +572,9 @@ impl Sink<FakeRecord> for FakeSink {
         });
         let last = state.sent.len() - 1;
         state.unacknowledged.push(last);
+        if let Some(transactions) = &mut state.transactions {
+            transactions.sent(last);
+        }
         state
             .history
             .push(Happened::Sent(source.partition, source.offset));
@@ -575,6 +588,11 @@ impl Sink<FakeRecord> for FakeSink {
         }
         into.append(&mut state.acks);
         Ok(())
+    }
+
+    fn transaction(&mut self) -> Option<&mut dyn Transaction> {
+        let has_some = self.0.state().transactions.is_some();
+        has_some.then_some(self as &mut dyn Transaction)
     }
 }
 

@@ -12,6 +12,8 @@ use crate::record::{NextOffset, Output, Rejected, TopicPartition, Verdict};
 pub struct Lane<B> {
     pub id: LaneId,
     pub partition: TopicPartition,
+    /// Where it began.
+    start: NextOffset,
     pub progress: Progress,
     /// The store has where it begins: it may be read.
     pub begun: bool,
@@ -40,6 +42,7 @@ impl<B> Lane<B> {
         Self {
             id,
             partition,
+            start,
             progress: Progress::new(start, stored),
             begun: stored,
             gap: None,
@@ -75,9 +78,24 @@ impl<B> Lane<B> {
         true
     }
 
-    /// Reads everything from `position` on again, whatever was sent of it. Says
-    /// whether that is anything.
-    pub fn take_back(&mut self, position: NextOffset) -> bool {
+    /// The record at `offset` can't be written, which was seen when some of it was
+    /// sent: it is rejected when it is read again.
+    pub fn convict(&mut self, offset: i64, why: String) {
+        self.goes_back = true;
+        let suspect = self.suspects.entry(offset).or_default();
+        suspect.guilty.get_or_insert(why);
+    }
+
+    /// Whether no record of it may begin its way, because one has to be tried alone.
+    pub fn gives_way(&self, alone: Option<LaneId>) -> bool {
+        // Its own may be, too, when its rest ended after that one was chosen.
+        alone != Some(self.id) && (alone.is_some() || !self.suspects.is_empty())
+    }
+
+    /// Reads everything again from where the store is, or from its start where that
+    /// has nothing, whatever was sent of it. Says whether that is anything.
+    pub fn take_back(&mut self, stored: Option<NextOffset>) -> bool {
+        let position = stored.unwrap_or(self.start);
         let touched = self.goes_back
             || self.work.is_some()
             || self.progress.open() > 0
@@ -85,8 +103,13 @@ impl<B> Lane<B> {
         self.goes_back = false;
         self.work = None;
         self.letters.clear();
-        self.progress.take_back(position);
+        self.progress.take_back(position, stored.is_some());
         touched
+    }
+
+    /// What the store has as far as is known, or where the lane began.
+    pub fn last_stored(&self) -> NextOffset {
+        self.progress.store_has().unwrap_or(self.start)
     }
 
     /// Whether some of a record's outputs are sent, and not all of them.

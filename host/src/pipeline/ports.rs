@@ -290,8 +290,9 @@ pub trait Transaction {
     /// Ends it, so that its outputs and these positions count from now on. Every
     /// output is acknowledged already. Asked again with the same positions.
     fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<Commit, Fatal>;
-    /// Ends it, so that nothing of it counts; answers to its outputs mean nothing
-    /// any more. `false`: not yet.
+    /// Ends it, so that nothing of it counts, unless its commit had no answer yet or
+    /// a refusal: then the store knows. Answers to its outputs mean nothing any
+    /// more. `false`: not yet.
     fn abort(&mut self) -> Result<bool, Fatal>;
 }
 

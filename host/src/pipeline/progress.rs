@@ -121,15 +121,16 @@ impl Progress {
         self.done
     }
 
-    /// Forgets everything that was sent, answered or not, since the store was at
-    /// `position`, and goes on from there. Answers that come all the same find
+    /// Forgets everything that was sent, answered or not, and goes on from `position`,
+    /// which the store has if it is `stored`. Answers that come all the same find
     /// nothing.
-    pub fn take_back(&mut self, position: NextOffset) {
+    pub fn take_back(&mut self, position: NextOffset, stored: bool) {
         self.head = self.head.wrapping_add(self.entries.len() as u64);
         self.entries.clear();
         self.outstanding = 0;
         self.done = position;
-        self.stored(position);
+        self.committed = stored.then_some(position);
+        self.stored = self.committed;
     }
 
     /// How many records have begun their way and are not done.

@@ -282,6 +282,7 @@ where
                 if !self.is_clean() {
                     self.doom("partitions were lost", Blame::Surroundings);
                 }
+                self.expect_no_more(&partitions);
                 self.take_lanes(&partitions);
                 Ok(self.source.release(&partitions)?)
             }
@@ -315,10 +316,9 @@ where
     fn serve(&mut self, index: usize) -> Result<Pace, Failure> {
         let now = self.source.now();
         let lane = &mut self.lanes[index];
-        let alone = self.alone == Some(lane.id);
-        // Its rest may have ended since the one that is alone was chosen.
-        let has_suspects = !lane.suspects.is_empty();
-        if (!alone && (self.alone.is_some() || has_suspects)) || lane.rest.lasts(now) {
+        // The transaction that the one that goes alone waits for ends with it.
+        let holds_up = self.transacting.is_some() && lane.is_half_sent();
+        if (lane.gives_way(self.alone) && !holds_up) || lane.rest.lasts(now) {
             return Ok(Pace::Idle);
         }
         if lane.goes_back && self.transacting.is_none() {

@@ -390,7 +390,7 @@ fn values_that_mean_nothing_are_named_with_their_line() {
         assert_says(&error, &["pipeline.toml, line 8", says]);
     }
     for (value, says) in [
-        ("input.start=sometime", "earliest, latest and stored"),
+        ("input.start=sometime", "earliest, latest, stored, offset:N"),
         ("plugin.allow=network", "clock, random and env:NAME"),
         ("workers=many", "a whole number"),
         ("input.topics=a/b", "no legal topic name"),

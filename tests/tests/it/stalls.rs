@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use millrace_tests::mock::{ALL, Error, Request};
+use millrace_tests::mock::{Error, Request};
 use millrace_tests::process::Process;
 use millrace_tests::{Broker, Host, Mock, Record, eventually, guest, plugin};
 use rdkafka::ClientConfig;
@@ -18,6 +18,9 @@ use crate::feeder::{Feeder, assert_all_in_order};
 use crate::pipeline::{LONG, Pipeline, SOON, assert_says, error_of, log, stop, texts};
 
 const STALL: [&str; 2] = ["--set", "stall_timeout=1s"];
+/// An answer that is held back is given up after two seconds, with its connection.
+const GIVES_UP_SOON: [&str; 2] = ["--set", "kafka.consumer.socket.timeout.ms=2000"];
+
 const STANDS: &str = "nothing has moved";
 const OVER: &str = "the stall is over";
 
@@ -128,7 +131,8 @@ fn commits_without_an_answer_are_said_while_records_flow() {
     let mock = Mock::start(2);
     let pipeline = Pipeline::mocked(&mock, "stall-commit", 1);
     mock.coordinate(&pipeline.group, 2);
-    let mut host = pipeline.start(&plugin("passthrough"), &STALL);
+    let flags = [STALL, GIVES_UP_SOON].concat();
+    let mut host = pipeline.start(&plugin("passthrough"), &flags);
     pipeline.feed([Record::value("0")]);
     pipeline.wait_for_committed_total(1, SOON);
 
@@ -138,10 +142,7 @@ fn commits_without_an_answer_are_said_while_records_flow() {
     assert_eq!(line["partition"], format!("{}/0", pipeline.input));
     assert_eq!(pipeline.wait_for_outputs(10).len(), 10);
 
-    // The answers that were held back are lost with their connection.
-    mock.down(2);
     mock.delay(2, Duration::ZERO);
-    mock.up(2);
     pipeline.wait_for_committed_total(10, LONG);
     host.wait_for_log(OVER, SOON);
     assert_counted(host);
@@ -182,7 +183,8 @@ fn records_that_wait_in_the_broker_are_said() {
             .iter()
             .map(String::as_str)
             .chain(flags)
-            .chain(STALL),
+            .chain(STALL)
+            .chain(GIVES_UP_SOON),
     );
     eventually(SOON, "the first outputs", || {
         let held = pipeline.client.watermarks(&output).ok()?;
@@ -196,9 +198,7 @@ fn records_that_wait_in_the_broker_are_said() {
         let here = |line: &Value| line["hangs"] == "consumer" && line["partition"] == place;
         said(&host, STANDS).iter().any(here).then_some(())
     });
-    mock.down(1);
     mock.delay(1, Duration::ZERO);
-    mock.up(1);
     pipeline.wait_for_committed_total(30, LONG);
     host.wait_for_log(OVER, SOON);
     assert_counted(host);
@@ -361,13 +361,13 @@ fn an_outage_before_the_first_assignment_is_waited_out() {
     let mock = Mock::start(1);
     let pipeline = Pipeline::mocked(&mock, "outage-join", 1);
     pipeline.feed([Record::value("1")]);
+    let broken = [Error::RD_KAFKA_RESP_ERR__TRANSPORT; 1000];
+    mock.fail(Request::FindCoordinator, &broken);
     let mut host = pipeline.start(&plugin("passthrough"), &PATIENCE);
-    host.wait_for_log("\"running\"", SOON);
-    mock.down(ALL);
     // Beyond its patience, which is a matter of time.
     thread::sleep(Duration::from_secs(9));
     assert!(host.is_running());
-    mock.up(ALL);
+    mock.heal(Request::FindCoordinator);
     assert_eq!(texts(&pipeline.wait_for_outputs(1)), ["1"]);
     stop(host);
 }

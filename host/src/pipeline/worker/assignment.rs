@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 
 use super::ending::{COMMIT_AGAIN, FOR_THE_COMMIT};
+use super::transaction::Blame;
 use super::{Worker, in_flight, take_positions};
 use crate::pipeline::lane::Lane;
 use crate::pipeline::ports::{Failure, LaneId, OffsetStore, Sink, Source, Ticket, Transform};
@@ -26,10 +27,10 @@ where
         } else {
             self.idle_since = None;
         }
-        // The store answers only when no transaction of ours is under way there.
-        if !self.is_clean() && !partitions.is_empty() {
-            self.end_transaction(self.source.now() + self.settings.drain)?;
-        }
+        self.expect(partitions)
+    }
+
+    pub(super) fn begin_reading(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Failure> {
         let asking = self.pulse.call(Spot::Consumer, None);
         let stored = self
             .offsets
@@ -59,8 +60,13 @@ where
     pub(super) fn on_revoked(&mut self, partitions: &[TopicPartition]) -> Result<(), Failure> {
         let deadline = self.source.now() + self.settings.drain;
         if self.transacting.is_some() {
-            // What was sent of these counts together with all else.
-            self.end_transaction(self.last_ack(deadline))?;
+            self.expect_no_more(partitions);
+            // What was sent of these counts together with all else, or not at all:
+            // once they are somebody else's, a commit could go over what became of
+            // them there.
+            if !self.end_transaction(self.last_ack(deadline))? && !self.is_clean() {
+                self.doom("partitions were given up", Blame::Surroundings);
+            }
             let lanes = self.take_lanes(partitions);
             telemetry::revoked(partitions, in_flight(&lanes));
             return Ok(self.source.release(partitions)?);

@@ -161,7 +161,12 @@ where
             None => self.lanes[index].progress.outstanding(),
         };
         let (may_begin, is_clean) = (self.may_begin(), self.is_clean());
+        // All of it is read again, and what would be sent belonged to nothing.
+        if self.is_aborting() {
+            return Ok(Step::Waits);
+        }
         let lane = &mut self.lanes[index];
+        let may_begin = may_begin && !lane.gives_way(self.alone);
         let Some(work) = &mut lane.work else {
             return Ok(Step::Waits);
         };
@@ -187,8 +192,11 @@ where
             is_letter: work.fallen.is_some(),
         };
         let sent = work.open.map_or(0, |open| open.sent);
-        // One that is suspect, or the first one after an outage, goes alone.
-        let careful = self.alone == Some(lane.id) || lane.rest.is_probing();
+        // One that is suspect, or the first one after an outage, goes alone; what is
+        // in front of a suspect need not.
+        let first = lane.suspects.first_key_value();
+        let suspected = first.is_none_or(|(suspect, _)| *suspect <= record.offset());
+        let careful = (self.alone == Some(lane.id) && suspected) || lane.rest.is_probing();
         if sent == 0 && careful && in_flight > 0 {
             return Ok(Step::Waits);
         }
@@ -243,13 +251,14 @@ where
                 lane: lane.id,
                 sequence: open.sequence,
             };
+            // Whether it is taken or not, the sink's transaction has begun.
+            if let Some(transacting) = &mut self.transacting {
+                transacting.is_used();
+            }
             match self.sink.send(&outgoing, record, ticket)? {
                 Sent::Queued => {
                     lane.progress.sent(open.sequence);
                     open.sent += 1;
-                    if let Some(transacting) = &mut self.transacting {
-                        transacting.is_used();
-                    }
                 }
                 Sent::Full => {
                     self.full = true;
@@ -331,6 +340,17 @@ where
             return Ok(());
         };
         let Some(fallen) = &mut work.fallen else {
+            // What was sent of it would count beside its dead letter.
+            if self.transacting.is_some() && work.open.is_some_and(|open| open.sent > 0) {
+                let offset = work.records.as_ref()[work.next].offset();
+                let position = lane.partition.at(offset);
+                lane.convict(offset, unwritable.why);
+                self.doom(
+                    &format!("an output of the record at {position} can't be written"),
+                    Blame::Record,
+                );
+                return Ok(());
+            }
             return self.reject(index, Stage::Produce, unwritable.why);
         };
         let record = &work.records.as_ref()[work.next];

@@ -29,11 +29,12 @@ where
     /// The end of the run: what is half sent is sent, everything sent is
     /// acknowledged, everything acknowledged is committed.
     pub(super) fn finish(&mut self, deadline: Instant) -> Result<(), Failure> {
-        if self.transacting.is_some() {
-            let in_time = self.end_transaction(self.last_ack(deadline))?;
+        if let Some(transacting) = &mut self.transacting {
+            transacting.is_last();
+            let ended = self.end_transaction(self.last_ack(deadline));
             self.counters.lag_changed(-self.lag);
             self.lag = 0;
-            return self.ended(in_time, deadline);
+            return self.ended(ended?);
         }
         let drained = self.drain(self.last_ack(deadline), |_| true);
         let committed = self.commit_last(deadline);
@@ -56,19 +57,18 @@ where
         }
     }
 
-    /// The run's last transaction has ended, or its time.
-    fn ended(&mut self, in_time: bool, deadline: Instant) -> Result<(), Failure> {
+    /// The end of the run's last transaction.
+    fn ended(&mut self, in_time: bool) -> Result<(), Failure> {
         if let Some(error) = self.broken.take() {
             return Err(Failure::Fatal(error));
         }
-        if !in_time || !self.is_clean() {
-            return Err(Failure::Fatal(anyhow::anyhow!(
+        match in_time {
+            true => Ok(()),
+            false => Err(Failure::Fatal(anyhow::anyhow!(
                 "the last transaction could not be finished within shutdown.drain: nothing of it \
                  counts, and its records will be read again"
-            )));
+            ))),
         }
-        // A start that could not be stored yet: nothing was sent of it.
-        self.commit_last(deadline)
     }
 
     /// Commits what the store does not have, again and again until `deadline`: a

@@ -21,6 +21,7 @@ where
                 lane.progress.reach(end);
             }
         }
-        Ok(done && self.source.is_finished()?)
+        // What is done counts before the run may end with it.
+        Ok(done && self.is_settled() && self.source.is_finished()?)
     }
 }

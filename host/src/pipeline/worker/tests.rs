@@ -10,6 +10,7 @@ use crate::pipeline::fakes::{
 use crate::pipeline::ports::{Fault, Outcome, Refusal};
 use crate::record::{Output, OutputHeaders, OwnedHeader, Payload, Rejected, Stage, Timestamp};
 
+mod looks;
 mod policies;
 mod reaching;
 mod refusals;
@@ -17,6 +18,7 @@ mod simulation;
 mod starting;
 mod stop;
 mod surroundings;
+mod transactions;
 
 type Fake = Worker<FakeSource, FakeSink, FakeStore, FakePlugin>;
 

@@ -46,10 +46,14 @@ enum Phase {
 #[derive(Debug)]
 pub(super) struct Transacting {
     phase: Phase,
-    /// Something was sent since the last one ended.
+    /// Something was sent since the last one ended, or was to be.
     used: bool,
     /// After an abort that no record is to blame for.
     rest: Rest,
+    /// Partitions that are ours, and are read as soon as the store can say from where.
+    coming: Vec<TopicPartition>,
+    /// The run ends with this one, so that nothing is read again.
+    is_last: bool,
 }
 
 impl Default for Transacting {
@@ -58,6 +62,8 @@ impl Default for Transacting {
             phase: Phase::Preparing,
             used: false,
             rest: Rest::default(),
+            coming: Vec::new(),
+            is_last: false,
         }
     }
 }
@@ -90,7 +96,7 @@ impl Transacting {
         matches!(self.phase, Phase::Committing(_))
     }
 
-    fn is_aborting(&self) -> bool {
+    pub fn is_aborting(&self) -> bool {
         matches!(self.phase, Phase::Aborting)
     }
 
@@ -99,7 +105,7 @@ impl Transacting {
         !matches!(self.phase, Phase::Open | Phase::Closing)
     }
 
-    /// Something was sent.
+    /// Something is sent.
     pub fn is_used(&mut self) {
         self.used = true;
     }
@@ -111,16 +117,18 @@ impl Transacting {
         }
     }
 
-    /// Nothing of it may count. One that is committing already has its answer to
-    /// come.
-    pub fn doom(&mut self, why: &str, blame: Blame, now: Instant) {
-        if matches!(self.phase, Phase::Aborting | Phase::Committing(_)) {
-            return;
-        }
-        self.abort(why, blame, now);
+    /// The run ends with this one.
+    pub fn is_last(&mut self) {
+        self.is_last = true;
+        self.coming.clear();
     }
 
-    fn abort(&mut self, why: &str, blame: Blame, now: Instant) {
+    /// Nothing of it may count. One that is committing may all the same, which the
+    /// store knows afterwards.
+    pub fn doom(&mut self, why: &str, blame: Blame, now: Instant) {
+        if self.is_aborting() {
+            return;
+        }
         telemetry::transaction_aborted(why);
         self.phase = Phase::Aborting;
         if blame == Blame::Surroundings {
@@ -141,19 +149,66 @@ where
         self.transacting.as_ref().is_none_or(Transacting::is_open)
     }
 
+    /// Whether what was sent is about to be read again.
+    pub(super) fn is_aborting(&self) -> bool {
+        let transacting = self.transacting.as_ref();
+        transacting.is_some_and(Transacting::is_aborting)
+    }
+
     /// Whether everything that was sent counts already, or is told so as it comes.
     pub(super) fn is_clean(&self) -> bool {
         self.transacting.as_ref().is_none_or(Transacting::is_clean)
     }
 
+    /// Whether the store lacks a position of something that is done.
+    pub(super) fn is_unstored(&self) -> bool {
+        let mut lanes = self.lanes.iter();
+        lanes.any(|lane| lane.progress.unstored().is_some())
+    }
+
     /// Ends the transaction soon, where there is one with something in it.
     pub(super) fn close_transaction(&mut self) {
-        let undone = |lane: &super::Lane<_>| lane.progress.unstored().is_some();
+        let is_unstored = self.is_unstored();
         let Some(transacting) = &mut self.transacting else {
             return;
         };
-        if transacting.used || self.lanes.iter().any(undone) {
+        if transacting.used || is_unstored || !transacting.coming.is_empty() {
             transacting.close();
+        }
+    }
+
+    /// Whether nothing that a transaction has to do is left. If something is, it is
+    /// done soon.
+    pub(super) fn is_settled(&mut self) -> bool {
+        self.close_transaction();
+        let Some(transacting) = &self.transacting else {
+            return true;
+        };
+        transacting.is_clean() && transacting.coming.is_empty() && !self.is_unstored()
+    }
+
+    /// Takes partitions that are ours. They are read as soon as no transaction of
+    /// ours, nor one that an earlier life of this worker left, may stand in the
+    /// store, which gives no answer before: with a transaction that can't be ended
+    /// now, asking it would wait for what only this worker does. The group waits for
+    /// an answer to an assignment of nothing, too.
+    pub(super) fn expect(&mut self, partitions: Vec<TopicPartition>) -> Result<(), Failure> {
+        let Some(transacting) = &mut self.transacting else {
+            return self.begin_reading(partitions);
+        };
+        let may_ask = transacting.is_open() && transacting.is_clean();
+        if may_ask || partitions.is_empty() {
+            return self.begin_reading(partitions);
+        }
+        transacting.coming.extend(partitions);
+        self.close_transaction();
+        Ok(())
+    }
+
+    /// These are not ours any more, if they were to be.
+    pub(super) fn expect_no_more(&mut self, partitions: &[TopicPartition]) {
+        if let Some(transacting) = &mut self.transacting {
+            transacting.coming.retain(|p| !partitions.contains(p));
         }
     }
 
@@ -169,7 +224,11 @@ where
                     return Ok(Pace::Idle);
                 }
                 transacting.phase = Phase::Open;
+                let coming = std::mem::take(&mut transacting.coming);
                 self.next_commit = now + self.settings.commit_interval;
+                if !coming.is_empty() {
+                    self.begin_reading(coming)?;
+                }
                 Ok(Pace::Busy)
             }
             Phase::Open => {
@@ -198,7 +257,7 @@ where
                 }
                 Commit::Later => Ok(Pace::Idle),
                 Commit::Refused(why) => {
-                    transacting.abort(&why, Blame::Surroundings, now);
+                    transacting.doom(&why, Blame::Surroundings, now);
                     Ok(Pace::Busy)
                 }
             },
@@ -228,8 +287,12 @@ where
             return Ok(Pace::Busy);
         }
         let sink = transaction(&mut self.sink)?;
-        if transacting.used && !sink.is_ready()? {
-            transacting.doom("it can't go on", Blame::Surroundings, now);
+        if !sink.is_ready()? {
+            match transacting.used {
+                // Its positions wait for the next one.
+                false => transacting.phase = Phase::Preparing,
+                true => transacting.doom("it can't go on", Blame::Surroundings, now),
+            }
             return Ok(Pace::Busy);
         }
         if half_sent.next().is_some() || in_flight(&self.lanes) + self.strays > 0 {
@@ -238,29 +301,35 @@ where
         }
         let positions = take_positions(self.lanes.iter_mut(), Progress::unstored);
         transacting.phase = match positions.is_empty() && !transacting.used {
-            true => Phase::Open,
+            // Which begins with what is coming.
+            true => Phase::Preparing,
             false => Phase::Committing(positions),
         };
         Ok(Pace::Busy)
     }
 
     /// After an abort: reads everything again from where the store is, which alone
-    /// knows what became of a commit without an answer.
+    /// knows what became of a commit without an answer. At the end of the run nothing
+    /// is read or committed any more, and nobody has to be asked.
     fn take_back(&mut self) -> Result<(), Failure> {
-        let partitions: Vec<_> = self
-            .lanes
-            .iter()
-            .map(|lane| lane.partition.clone())
-            .collect();
-        let stored = self.offsets.stored(&partitions)?;
+        let is_last = self.transacting.as_ref().is_some_and(|t| t.is_last);
+        let lanes = self.lanes.iter();
+        let stored = match is_last {
+            true => lanes.map(|lane| Some(lane.last_stored())).collect(),
+            false => {
+                let partitions: Vec<_> = lanes.map(|lane| lane.partition.clone()).collect();
+                self.offsets.stored(&partitions)?
+            }
+        };
         self.sink.acks(&mut Vec::new())?;
         self.strays = 0;
         self.alone = None;
         for (lane, stored) in self.lanes.iter_mut().zip(stored) {
-            // The start of one that has none yet is not passed.
-            let position = stored.unwrap_or(lane.progress.done());
-            let touched = lane.take_back(position);
-            if touched {
+            let touched = lane.take_back(stored);
+            let position = lane.progress.done();
+            if touched && is_last {
+                telemetry::left_undone(&lane.partition, position);
+            } else if touched {
                 self.counters.goes_back(&lane.partition, position);
                 self.source.rewind(lane.id, position)?;
             }
@@ -276,16 +345,18 @@ where
     /// what is sent counts. `false`: that could not be by `deadline`, and nothing of
     /// it counts.
     pub(super) fn end_transaction(&mut self, deadline: Instant) -> Result<bool, Failure> {
-        self.close_transaction();
         let mut outcome = Ok(());
         let mut in_time = true;
         loop {
+            self.close_transaction();
             let now = self.source.now();
+            let is_unstored = self.is_unstored();
             let Some(transacting) = &mut self.transacting else {
                 return outcome.map(|()| in_time);
             };
-            if transacting.is_over() {
-                return outcome.map(|()| in_time);
+            // What is unstored where nothing was sent waits for the next one.
+            if transacting.is_over() && (!is_unstored || now >= deadline) {
+                return outcome.map(|()| in_time && !is_unstored);
             }
             if now >= deadline && !transacting.is_committing() {
                 in_time = false;

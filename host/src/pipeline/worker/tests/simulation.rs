@@ -2,17 +2,19 @@
 //! be done, at every call of its ports, and a checker that knows only the trace.
 //!
 //! `MILLRACE_SEEDS=100000 cargo test -p millrace-host --lib simulation` tries so
-//! many seeds, `MILLRACE_SEED=7` one, and shows its trace.
+//! many seeds of each guarantee, `MILLRACE_SEED=7` one, and shows its traces;
+//! `simulation::at_least_once` and `simulation::exactly_once` are one of them alone.
 
+mod at_least_once;
 mod checker;
 mod corners;
+mod exactly_once;
 mod plan;
 mod ports;
 mod sabotage;
 mod trace;
 mod world;
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -24,34 +26,20 @@ use fastrand::Rng;
 use self::checker::{Complaint, Rule, check};
 use self::plan::Plan;
 use self::ports::Port;
-use self::sabotage::{Sabotage, Sabotaged};
-use self::trace::{End, Event};
+use self::sabotage::{Memory, Sabotage, Sabotaged};
+use self::trace::Event;
 use self::world::World;
 use super::Worker;
 
-/// How many seeds an ordinary test run tries.
+/// How many seeds of each guarantee an ordinary test run tries.
 const SEEDS: u64 = 20_000;
 
-/// Seeds that found something, and what.
-const FOUND: [(u64, &str); 5] = [
-    (
-        230,
-        "an expanded record was found guilty without being alone",
-    ),
-    (
-        53,
-        "a suspect that was dropped kept the other lanes waiting",
-    ),
-    (419, "one record, rejected again, tripped the breaker"),
-    (
-        703536,
-        "a suspect whose rest ended within a step was not alone",
-    ),
-    (
-        547950,
-        "a suspect was sent beside outputs of a lost partition",
-    ),
-];
+/// What a simulated worker is to guarantee.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guarantee {
+    AtLeastOnce,
+    ExactlyOnce,
+}
 
 struct Run {
     plan: Rc<Plan>,
@@ -61,14 +49,16 @@ struct Run {
 
 /// One life of the pipeline after the other, until all is done or the policy
 /// ends it.
-fn simulate(seed: u64, sabotage: Option<Sabotage>) -> Run {
+fn simulate(guarantee: Guarantee, seed: u64, sabotage: Option<Sabotage>) -> Run {
     let mut rng = Rng::with_seed(seed);
-    let plan = Rc::new(Plan::of(&mut rng));
+    let exactly_once = guarantee == Guarantee::ExactlyOnce;
+    let plan = Rc::new(Plan::of(&mut rng, exactly_once));
     let port = Port::new(World::new(Rc::clone(&plan), rng));
     let lives = AssertUnwindSafe(|| {
         loop {
             port.world().begin();
-            let face = || Sabotaged::new(port.clone(), sabotage);
+            let memory = Memory::default();
+            let face = || Sabotaged::new(port.clone(), sabotage, memory.clone());
             let ports = (face(), face(), face(), face());
             let mut worker = Worker::new(ports, plan.settings.clone(), Arc::default(), None);
             let result = worker.run(|| port.world().stopping());
@@ -122,13 +112,13 @@ impl Run {
 }
 
 /// What is wrong with a seed's run, if something is.
-fn complaint(seed: u64) -> Option<String> {
-    let Complaint { rule, event, why } = simulate(seed, None).check().err()?;
+fn complaint(guarantee: Guarantee, seed: u64) -> Option<String> {
+    let Complaint { rule, event, why } = simulate(guarantee, seed, None).check().err()?;
     Some(format!("seed {seed}: {rule:?}, at event {event}: {why}"))
 }
 
 /// Tries seeds on all cores: the first ones with which something is wrong.
-fn try_seeds(count: u64) -> Vec<(u64, String)> {
+fn try_seeds(guarantee: Guarantee, count: u64) -> Vec<(u64, String)> {
     let next = AtomicU64::new(0);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut found = std::thread::scope(|scope| {
@@ -139,7 +129,7 @@ fn try_seeds(count: u64) -> Vec<(u64, String)> {
                 if seed >= count || found.len() >= 10 {
                     return found;
                 }
-                found.extend(complaint(seed).map(|why| (seed, why)));
+                found.extend(complaint(guarantee, seed).map(|why| (seed, why)));
             }
         };
         let searches: Vec<_> = (0..cores).map(|_| scope.spawn(search)).collect();
@@ -158,69 +148,33 @@ fn number(variable: &str) -> Option<u64> {
     )
 }
 
-#[test]
-fn whatever_happens_nothing_is_lost_doubled_reordered_or_committed_too_early() {
+/// Fails with the first seed, of as many as are asked for, that breaks a rule.
+fn nothing_is_found(guarantee: Guarantee) {
     if let Some(seed) = number("MILLRACE_SEED") {
-        let run = simulate(seed, None);
+        let run = simulate(guarantee, seed, None);
         let complaint = run.check().err();
         assert!(complaint.is_none(), "{}{complaint:?}", run.told());
         // Told even where all is well, for it was asked for.
         std::io::Write::write_all(&mut std::io::stderr(), run.told().as_bytes()).unwrap();
         return;
     }
-    let found = try_seeds(number("MILLRACE_SEEDS").unwrap_or(SEEDS));
+    let found = try_seeds(guarantee, number("MILLRACE_SEEDS").unwrap_or(SEEDS));
     if let Some((first, _)) = found.first() {
         let all: Vec<&str> = found.iter().map(|(_, why)| why.as_str()).collect();
         let all = all.join("\n");
         panic!(
             "the first of these:\n{}{all}",
-            simulate(*first, None).told()
+            simulate(guarantee, *first, None).told()
         );
     }
 }
 
-#[test]
-fn seeds_that_found_something_find_nothing_any_more() {
-    for (seed, what) in FOUND {
-        assert_eq!(complaint(seed), None, "{what}, once");
-    }
-}
-
-#[test]
-fn one_seed_gives_one_trace() {
-    for seed in 0..50 {
-        let told = || simulate(seed, None).told();
-        assert_eq!(told(), told(), "seed {seed}");
-    }
-}
-
-#[test]
-fn the_seeds_come_to_every_corner() {
-    let found: BTreeSet<_> = (0..1_000)
-        .flat_map(|seed| corners::of(&simulate(seed, None).trace))
-        .collect();
-    assert_eq!(found, BTreeSet::from(corners::ALL));
-}
-
-#[test]
-fn the_checker_finds_an_end_that_names_the_wrong_record() {
-    let wrong = |seed| {
-        let mut run = simulate(seed, None);
-        let Some(Event::Ended(End::Rejected(rejected))) = run.trace.last_mut() else {
-            return false;
-        };
-        rejected.position.offset += 1;
-        matches!(run.check(), Err(complaint) if complaint.rule == Rule::End)
-    };
-    assert!((0..200).any(wrong));
-}
-
-#[test]
-fn the_checker_finds_a_worker_that_is_broken_in_any_of_these_ways() {
-    for (sabotage, rule) in Sabotage::ALL {
+/// That each way to be broken is found, by the rule that it breaks.
+fn each_is_found(guarantee: Guarantee, broken: &[(Sabotage, Rule)]) {
+    for (sabotage, rule) in broken {
         let finds = |seed| {
-            let complaint = simulate(seed, Some(sabotage)).check().err();
-            complaint.is_some_and(|complaint| complaint.rule == rule)
+            let complaint = simulate(guarantee, seed, Some(*sabotage)).check().err();
+            complaint.is_some_and(|complaint| complaint.rule == *rule)
         };
         assert!((0..200).any(finds), "{sabotage:?} breaks {rule:?}");
     }

@@ -5,10 +5,12 @@ mod end;
 mod fate;
 mod lane;
 mod rules;
+mod transactions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::lane::Lane;
+use self::transactions::Transaction;
 use super::plan::{Plan, Topic, index};
 use super::trace::{At, Event};
 
@@ -30,8 +32,12 @@ pub enum Rule {
     /// Outputs leave in the order of their sources, and once, unless the worker
     /// went back.
     Order,
-    /// It goes back only after a refusal.
+    /// It goes back only after a refusal or an abort.
     GoesBack,
+    /// What counts at once is whole, and nothing is added while it ends.
+    Atomic,
+    /// The store is not asked for what the worker itself holds back.
+    Unblocked,
     /// Of each record comes what should come.
     Fate,
     /// In the end all of it is there.
@@ -93,6 +99,11 @@ struct Checker<'a> {
     elsewhere: BTreeSet<At>,
     /// The rejected records of this worker, by assignment.
     rejected: BTreeSet<(usize, i64)>,
+    transaction: Transaction,
+    /// Whether the worker left one open when it ended.
+    open_at_the_end: bool,
+    /// The partitions whose start could not be stored.
+    start_failed: BTreeSet<i32>,
 }
 
 /// Whether the trace of a run breaks a rule.
@@ -113,6 +124,9 @@ pub fn check(plan: &Plan, trace: &[Event]) -> Result<(), Complaint> {
             .collect(),
         elsewhere: BTreeSet::new(),
         rejected: BTreeSet::new(),
+        transaction: Transaction::default(),
+        open_at_the_end: false,
+        start_failed: BTreeSet::new(),
     };
     let complaint = |event, (rule, why)| Complaint { rule, event, why };
     for (at, event) in trace.iter().enumerate() {
@@ -135,11 +149,13 @@ impl Checker<'_> {
                 self.lanes.clear();
                 self.begun.clear();
                 self.rejected.clear();
+                self.transaction.begins();
             }
             Event::Assigned(number) => {
                 self.coming.insert(*number);
             }
             Event::Started(at) => self.started(*at)?,
+            Event::Rewound(at) if self.plan.exactly_once => self.goes_back(*at)?,
             Event::Rewound(at) => self.rewound(*at)?,
             Event::Judged {
                 number,
@@ -164,6 +180,7 @@ impl Checker<'_> {
                 }
             }
             Event::Unstored(numbers) => {
+                self.start_failed.extend(numbers);
                 for number in numbers {
                     if let Some(lane) = self.lanes.get_mut(number) {
                         lane.commit_failed = true;
@@ -180,9 +197,26 @@ impl Checker<'_> {
                 self.lanes.remove(number);
             }
             Event::Released(number, when) => self.released(*number, *when)?,
+            Event::Ends(positions) => self.ends(positions)?,
+            Event::Entered(positions) => self.entered(positions)?,
+            Event::Counts(positions) => self.counts(positions)?,
+            Event::Done => self.transaction.done(),
+            Event::Undone => self.undone(),
+            Event::Aborts => self.aborts(),
+            Event::Aborted => self.aborted(),
+            Event::Unready => {
+                let why = "something is sent before a transaction may begin";
+                return Err((Rule::Own, why.to_owned()));
+            }
+            Event::Blocks(number) => {
+                let why = format!("it waits for {number}, which its transaction holds back");
+                return Err((Rule::Unblocked, why));
+            }
             Event::Elsewhere((number, position)) => self.moved_elsewhere(*number, *position),
             Event::Closed => {
-                for (number, lane) in &self.lanes {
+                self.open_at_the_end = self.transaction.is_open_and_own();
+                // Nothing of an open transaction is committed.
+                for (number, lane) in self.lanes.iter().filter(|_| !self.open_at_the_end) {
                     self.is_committed(*number, lane)?;
                 }
             }

@@ -1,5 +1,7 @@
 //! What a run came across, so that it is seen that the seeds reach everything.
 
+pub mod transactions;
+
 use std::collections::BTreeSet;
 
 use super::trace::{Answer, End, Event, What};

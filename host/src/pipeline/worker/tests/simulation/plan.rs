@@ -15,6 +15,8 @@ use crate::pipeline::worker::Settings;
 use crate::record::{Output, Payload, Verdict};
 
 pub struct Plan {
+    /// Outputs and positions count together, or not at all.
+    pub exactly_once: bool,
     pub partitions: Vec<Partition>,
     pub settings: Settings,
     pub trouble: Trouble,
@@ -107,6 +109,8 @@ pub struct Trouble {
     pub stops: u32,
     /// Of the calls of the plugin.
     pub faults: u32,
+    /// Of the steps to the end of a transaction.
+    pub transactions: u32,
     /// How many calls of the ports a worker lives for at most, before it crashes.
     pub life: Option<u32>,
     /// After so many moments everything works.
@@ -124,7 +128,7 @@ struct Taste {
 }
 
 impl Plan {
-    pub fn of(rng: &mut Rng) -> Self {
+    pub fn of(rng: &mut Rng, exactly_once: bool) -> Self {
         let taste = Taste {
             most: *pick(rng, &[3, 10, 25]),
             flaws: *pick(rng, &[0, 5, 25]),
@@ -152,9 +156,16 @@ impl Plan {
             })
             .collect();
         Self {
+            exactly_once,
             partitions,
             settings: pipeline(rng),
-            trouble: trouble(rng),
+            trouble: Trouble {
+                transactions: match exactly_once {
+                    true => *pick(rng, &[0, 5, 15, 40]),
+                    false => 0,
+                },
+                ..trouble(rng)
+            },
         }
     }
 
@@ -265,6 +276,7 @@ fn trouble(rng: &mut Rng) -> Trouble {
         arrivals: rng.u32(5..=60),
         stops: chance(rng, 5),
         faults: chance(rng, 20),
+        transactions: 0,
         life: rng.bool().then(|| rng.u32(10..800)),
         moments: {
             let most = *pick(rng, &[50, 200, 500]);

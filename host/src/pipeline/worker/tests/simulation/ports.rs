@@ -14,8 +14,8 @@ use super::trace::{At, Event, What};
 use super::world::{Handed, Held, Size, State, World, refuses_letter};
 use crate::pipeline::dead_letter::Letter;
 use crate::pipeline::ports::{
-    Ack, Admission, Fatal, LaneId, OffsetStore, Outgoing, Sent, Sink, Source, SourceEvent, Ticket,
-    Unwritable,
+    Ack, Admission, Commit, Fatal, LaneId, OffsetStore, Outgoing, Sent, Sink, Source, SourceEvent,
+    Ticket, Transaction, Unwritable,
 };
 use crate::record::{Header, NextOffset, OwnedHeader, Record, TopicPartition};
 
@@ -256,6 +256,9 @@ impl Sink<Input> for Port {
             }
             flaw = refusal(planned, &what, Where::Broker).map(|refusal| refusal.why);
         }
+        if !world.takes_part() {
+            return Ok(Sent::Full);
+        }
         match world.room.checked_sub(1) {
             Some(left) => world.room = left,
             None => return Ok(Sent::Full),
@@ -279,11 +282,40 @@ impl Sink<Input> for Port {
         }
         Ok(())
     }
+
+    fn transaction(&mut self) -> Option<&mut dyn Transaction> {
+        let has_some = self.world().plan.exactly_once;
+        has_some.then_some(self as &mut dyn Transaction)
+    }
+}
+
+impl Transaction for Port {
+    fn is_ready(&mut self) -> Result<bool, Fatal> {
+        Ok(self.call()?.is_ready())
+    }
+
+    fn hurry(&mut self) {}
+
+    fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<Commit, Fatal> {
+        self.world().asks_to_commit(places(positions));
+        Ok(self.call()?.commit_transaction())
+    }
+
+    fn abort(&mut self) -> Result<bool, Fatal> {
+        Ok(self.call()?.abort_transaction())
+    }
 }
 
 impl OffsetStore for Port {
     fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<NextOffset>>, Fatal> {
-        let world = self.call()?;
+        let mut world = self.call()?;
+        let mut held_back = partitions.iter().map(|p| p.partition).filter(|number| {
+            let transactions = world.transactions.as_ref();
+            transactions.is_some_and(|transactions| transactions.holds_back(*number))
+        });
+        if let Some(number) = held_back.next() {
+            world.happened(Event::Blocks(number));
+        }
         Ok(partitions
             .iter()
             .map(|p| world.stored[index(p.partition)].map(NextOffset))

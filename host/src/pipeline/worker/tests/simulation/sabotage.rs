@@ -1,7 +1,11 @@
 //! Workers that are broken in one way each, to see that the checker finds it: a
 //! layer between the worker and its ports, which does one thing wrong.
 
-use std::cell::Cell;
+mod transactions;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::checker::Rule;
@@ -10,7 +14,7 @@ use super::ports::Port;
 use crate::pipeline::dead_letter::header;
 use crate::pipeline::ports::{
     Ack, Admission, Fatal, Fault, LaneId, OffsetStore, Outgoing, Sent, Sink, Source, SourceEvent,
-    Ticket, Transform,
+    Ticket, Transaction, Transform,
 };
 use crate::record::{NextOffset, OutputHeaders, Record, TopicPartition, Verdict};
 
@@ -35,9 +39,36 @@ pub enum Sabotage {
     LetsTheGuiltyGo,
     ChangesReasons,
     LeavesValuesOut,
+    // Of transactions.
+    LeavesPositionsOut,
+    CommitsWithoutAnAnswer,
+    RemembersPositions,
+    ForgetsToGoBack,
+    AbortsNothing,
+    BeginsTooEarly,
 }
 
 impl Sabotage {
+    /// Those that a worker with transactions may have, and the rules that they break.
+    pub const OF_TRANSACTIONS: [(Self, Rule); 16] = [
+        (Self::CommitsTooFar, Rule::Atomic),
+        (Self::CommitsBack, Rule::Forward),
+        (Self::NeverCommits, Rule::Drained),
+        (Self::LeavesPositionsOut, Rule::Atomic),
+        (Self::CommitsWithoutAnAnswer, Rule::Atomic),
+        (Self::RemembersPositions, Rule::GoesBack),
+        (Self::ForgetsToGoBack, Rule::Order),
+        (Self::AbortsNothing, Rule::Atomic),
+        (Self::BeginsTooEarly, Rule::Own),
+        (Self::AcknowledgesItself, Rule::Acknowledged),
+        (Self::SkipsRecords, Rule::Atomic),
+        (Self::SendsTwice, Rule::Order),
+        (Self::LosesOutputs, Rule::Atomic),
+        (Self::LosesLetters, Rule::Atomic),
+        (Self::StopsReading, Rule::Whole),
+        (Self::LetsTheGuiltyGo, Rule::Atomic),
+    ];
+
     /// Each one, and the rule that it breaks.
     pub const ALL: [(Self, Rule); 19] = [
         (Self::CommitsTooFar, Rule::Acknowledged),
@@ -71,7 +102,11 @@ pub struct Sabotaged {
     /// An output that waits for the next one.
     held: Option<Held>,
     acks: Vec<Ack>,
+    memory: Memory,
 }
+
+/// What all faces of a worker know of the positions that it committed.
+pub type Memory = Rc<RefCell<BTreeMap<TopicPartition, NextOffset>>>;
 
 struct Held {
     topic: String,
@@ -82,13 +117,14 @@ struct Held {
 }
 
 impl Sabotaged {
-    pub fn new(port: Port, sabotage: Option<Sabotage>) -> Self {
+    pub fn new(port: Port, sabotage: Option<Sabotage>, memory: Memory) -> Self {
         Self {
             port,
             sabotage,
             fast: Cell::new(None),
             held: None,
             acks: Vec::new(),
+            memory,
         }
     }
 
@@ -128,7 +164,7 @@ impl Source for Sabotaged {
         match &event {
             Some(SourceEvent::Lost(lost)) if self.does(Sabotage::CommitsWhatIsLost) => {
                 let positions: Vec<_> = lost.iter().map(|p| (p.clone(), NextOffset(0))).collect();
-                self.port.commit(&positions)?;
+                OffsetStore::commit(&mut self.port, &positions)?;
             }
             Some(SourceEvent::Revoked(_)) if self.does(Sabotage::GivesUpUndrained) => {
                 self.fast.set(Some(Duration::ZERO));
@@ -171,7 +207,10 @@ impl Source for Sabotaged {
     }
 
     fn rewind(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal> {
-        self.port.rewind(lane, position)
+        match self.does(Sabotage::ForgetsToGoBack) {
+            true => Ok(()),
+            false => self.port.rewind(lane, position),
+        }
     }
 
     fn jump(&mut self, lane: LaneId, position: NextOffset) -> Result<(), Fatal> {
@@ -184,6 +223,9 @@ impl Source for Sabotaged {
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {
         self.fast.set(None);
+        self.memory
+            .borrow_mut()
+            .retain(|partition, _| !partitions.contains(partition));
         self.port.release(partitions)
     }
 
@@ -271,17 +313,31 @@ impl Sink<Input> for Sabotaged {
         into.append(&mut self.acks);
         Ok(())
     }
+
+    fn transaction(&mut self) -> Option<&mut dyn Transaction> {
+        match self.port.transaction() {
+            Some(_) => Some(self),
+            None => None,
+        }
+    }
 }
 
 impl OffsetStore for Sabotaged {
     fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<NextOffset>>, Fatal> {
-        self.port.stored(partitions)
+        let stored = self.port.stored(partitions)?;
+        match self.does(Sabotage::RemembersPositions) {
+            true => Ok(self.remembered(partitions, stored)),
+            false => Ok(stored),
+        }
     }
 
     fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), Fatal> {
         match self.does(Sabotage::NeverCommits) {
             true => Ok(()),
-            false => self.port.commit(&self.positions(positions)),
+            false => {
+                let positions = self.positions(positions);
+                OffsetStore::commit(&mut self.port, &positions)
+            }
         }
     }
 

@@ -50,6 +50,24 @@ pub enum Event {
     Released(i32, Duration),
     /// Another worker moved a partition on.
     Elsewhere(At),
+    /// The worker asks for the end of its transaction, with these positions.
+    Ends(Vec<At>),
+    /// The store has these, which count once the transaction does.
+    Entered(Vec<At>),
+    /// The transaction counts, with these positions.
+    Counts(Vec<At>),
+    /// The worker was told so.
+    Done,
+    /// Nothing of the open transaction will ever count.
+    Undone,
+    /// The worker asks for that.
+    Aborts,
+    /// It was told that its transaction is over.
+    Aborted,
+    /// Something was sent before a transaction may begin.
+    Unready,
+    /// The worker asks for a position that a transaction of its own holds back.
+    Blocks(i32),
     /// From now on everything works.
     Heals,
     Crashes,
@@ -155,6 +173,15 @@ impl fmt::Display for Event {
             Self::Lost(number) => write!(f, "lost {number}"),
             Self::Released(number, when) => write!(f, "released {number} after {when:?}"),
             Self::Elsewhere(position) => write!(f, "another worker came to {}", at(position)),
+            Self::Ends(positions) => write!(f, "ends with {}", list(positions)),
+            Self::Entered(positions) => write!(f, "entered {}", list(positions)),
+            Self::Counts(positions) => write!(f, "counts with {}", list(positions)),
+            Self::Done => write!(f, "ended"),
+            Self::Undone => write!(f, "the open transaction is undone"),
+            Self::Aborts => write!(f, "aborts"),
+            Self::Aborted => write!(f, "aborted"),
+            Self::Unready => write!(f, "no transaction may begin"),
+            Self::Blocks(number) => write!(f, "waits for the store's position of {number}"),
             Self::Heals => write!(f, "everything heals"),
             Self::Crashes => write!(f, "the worker crashes"),
             Self::Closed => write!(f, "closed"),

@@ -4,6 +4,7 @@
 mod broker;
 mod group;
 mod store;
+mod transactions;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 
 pub use self::broker::{Handed, IN_ONE_BATCH, Place, Size, State, refuses_letter};
+use self::transactions::Transactions;
 use super::plan::{Plan, Topic, index};
 use super::trace::{At, End, Event};
 use crate::pipeline::ports::{Ack, Failure, LaneId, SourceEvent};
@@ -64,6 +66,8 @@ pub struct World {
     pub stored: Vec<Option<i64>>,
     /// Commits that are not answered.
     pending: VecDeque<Vec<At>>,
+    /// Set where outputs and positions count together.
+    pub transactions: Option<Transactions>,
     /// Whether the plugin's instance was called.
     pub used: bool,
 }
@@ -89,6 +93,7 @@ impl World {
                 .iter()
                 .map(|p| p.stored.then_some(p.start))
                 .collect(),
+            transactions: plan.exactly_once.then(Transactions::default),
             plan,
             rng,
             trace: Vec::new(),
@@ -211,6 +216,7 @@ impl World {
             self.answer_commit();
         }
         self.pending.clear();
+        self.abandon_transaction();
         self.ready.clear();
         self.events.clear();
         self.lanes.clear();

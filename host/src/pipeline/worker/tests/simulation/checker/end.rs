@@ -15,6 +15,14 @@ impl Checker<'_> {
         let unanswered: usize = self.lanes.values().map(|lane| lane.unanswered.len()).sum();
         let failed = self.lanes.values().any(|lane| lane.commit_failed);
         match end {
+            End::Well if self.plan.exactly_once => holds!(
+                !self.open_at_the_end,
+                Rule::End,
+                "it ended well with an open transaction"
+            ),
+            End::Undone(why) if self.plan.exactly_once => {
+                holds!(self.is_undone(), Rule::End, "all was done: {why}");
+            }
             End::Well => holds!(
                 unanswered == 0,
                 Rule::End,
@@ -101,7 +109,10 @@ impl Checker<'_> {
                 Rule::Whole,
                 "partition {number} ends at {end}, and {stored:?} is committed"
             );
-            self.is_written(number)?;
+            // Each transaction that counted was whole.
+            if !self.plan.exactly_once {
+                self.is_written(number)?;
+            }
         }
         Ok(())
     }

@@ -31,6 +31,10 @@ pub struct Lane {
     pub revoked: Option<Duration>,
     /// Whether the store did not take the last commit.
     pub commit_failed: bool,
+    /// Its transaction was aborted.
+    pub may_go_back: bool,
+    /// Whether the store did not say that it has the start.
+    pub start_failed: bool,
 }
 
 impl Lane {
@@ -48,6 +52,8 @@ impl Lane {
             unanswered: BTreeMap::new(),
             revoked: None,
             commit_failed: false,
+            may_go_back: false,
+            start_failed: false,
         }
     }
 

@@ -35,7 +35,8 @@ impl Checker<'_> {
         );
         self.assignments += 1;
         self.begun.insert(number, position);
-        let lane = Lane::new(self.assignments, position);
+        let mut lane = Lane::new(self.assignments, position);
+        lane.start_failed = self.start_failed.remove(&number);
         let before = self.lanes.insert(number, lane);
         holds!(
             before.is_none(),
@@ -121,10 +122,13 @@ impl Checker<'_> {
             topic,
             assignment,
         });
-        Ok(())
+        self.takes_part(id)
     }
 
     pub(super) fn told(&mut self, id: usize) {
+        if !self.transaction.told(id) && self.plan.exactly_once {
+            return;
+        }
         let handed = &self.handed[id];
         let (number, offset) = handed.source;
         let Some(lane) = self.lanes.get_mut(&number) else {
@@ -154,6 +158,11 @@ impl Checker<'_> {
             );
             return Ok(());
         }
+        holds!(
+            !plan.exactly_once,
+            Rule::Atomic,
+            "{number}/{position} is committed outside of a transaction"
+        );
         let lane = self.lane(number, "it is committed")?;
         holds!(
             stored.is_none_or(|stored| stored <= position) && lane.from <= position,
@@ -180,6 +189,9 @@ impl Checker<'_> {
                 format!("partition {number} is given up, and nobody asked for it"),
             ));
         };
+        if self.plan.exactly_once {
+            return self.is_drained(number, &lane, when - revoked);
+        }
         let drain = self.plan.settings.drain;
         let patience = drain - FOR_THE_COMMIT.min(drain / 4);
         let half_sent = lane.is_half_sent(self.plan, number);
@@ -203,6 +215,9 @@ impl Checker<'_> {
     pub(super) fn is_committed(&self, number: i32, lane: &Lane) -> Verdict {
         let done = lane.done(self.plan, number);
         let stored = self.stored[index(number)];
+        if self.plan.exactly_once && done == lane.from {
+            return Ok(());
+        }
         holds!(
             lane.commit_failed || stored.is_some_and(|stored| stored >= done),
             Rule::Committed,

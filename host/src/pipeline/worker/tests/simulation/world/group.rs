@@ -51,6 +51,10 @@ impl World {
         let Some(stored) = self.stored[index(number)] else {
             return;
         };
+        let mut transactions = self.transactions.iter();
+        if transactions.any(|transactions| transactions.holds_back(number)) {
+            return;
+        }
         let plan = Rc::clone(&self.plan);
         let arrived = &plan.partition(number).records[..self.arrived[index(number)]];
         let next = arrived
