@@ -21,7 +21,8 @@ where
                 lane.progress.reach(end);
             }
         }
-        // What is done counts before the run may end with it.
-        Ok(done && self.is_settled() && self.source.is_finished()?)
+        // What is done counts before the run may end with it; a run that goes on has
+        // its commit interval for that.
+        Ok(done && self.source.is_finished()? && self.is_settled())
     }
 }
