@@ -13,13 +13,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 
-use self::membership::replay_group;
+use self::membership::{membership, replay_group};
 use self::recovery::Recovery;
 use self::topics::{Needed, check_dead_letters, check_inputs, check_starts};
 use self::worker::{Shared, policy, rules, work};
 use crate::config::{Guarantee, Pipeline};
 use crate::identity::Identity;
 use crate::kafka::cluster::{Cluster, REACH};
+use crate::kafka::group::Membership;
 use crate::kafka::keeper::Keeper;
 use crate::kafka::properties;
 use crate::kafka::topics::Topics;
@@ -51,7 +52,7 @@ pub enum Purpose {
 /// What a pipeline reads.
 #[derive(Debug, Clone)]
 pub enum Feed {
-    /// Its input topics, without end.
+    /// Its input topics.
     Inputs,
     /// Its dead letters, up to the end of their topic.
     Letters(Replay),
@@ -76,8 +77,7 @@ pub struct Prepared {
     pub component: Arc<Component>,
     instances: Vec<Instance>,
     cluster: Arc<Cluster>,
-    /// The input topics and their numbers of partitions.
-    inputs: Vec<(String, i32)>,
+    membership: Membership,
     /// Where positions are kept, if not in the group.
     store: Option<Store>,
 }
@@ -139,6 +139,7 @@ impl Prepared {
             needed.ensure("dead-letter", letters)?;
             check_dead_letters(&cluster, letters, &topics)?;
         }
+        let membership = membership(&pipeline, &feed, &cluster, &inputs)?;
         // Last: a store that is made for a run that can't begin would be in its way.
         let mut store = None;
         if let (Some(dir), Feed::Inputs) = (&pipeline.recovery, &feed) {
@@ -149,23 +150,19 @@ impl Prepared {
             }
         }
         Ok(Self {
+            membership,
             pipeline,
             feed,
             component,
             instances,
             cluster,
-            inputs,
             store,
         })
     }
 
     /// Who keeps the positions.
     pub fn keeper(&self) -> Keeper {
-        match (&self.pipeline.recovery, &self.feed) {
-            (Some(dir), Feed::Inputs) => Keeper::Store(dir.clone()),
-            (_, Feed::Letters(_)) => Keeper::Group(replay_group(&self.pipeline)),
-            (None, Feed::Inputs) => Keeper::Group(self.pipeline.input.group.clone()),
-        }
+        self.membership.beginnings.keeper.clone()
     }
 
     /// Like [`new`](Self::new), and hears the order to stop meanwhile: nothing
@@ -194,7 +191,7 @@ impl Prepared {
         Ok(None)
     }
 
-    /// Runs until it is told to stop or fails. Everything in flight is finished
+    /// Runs until it is told to stop, has read what it is to read, or fails. Everything in flight is finished
     /// and committed first, within `shutdown.drain`. `tap` makes each worker's.
     pub fn run(
         self,
@@ -204,14 +201,14 @@ impl Prepared {
     ) -> Result<(), Fatal> {
         let workers = self.instances.len();
         let drain = self.pipeline.drain;
-        let membership = self.membership()?;
+        let identity = self.identity()?;
+        let keeper = self.keeper();
+        let membership = self.membership;
         let until = membership.until.clone();
         membership
             .inputs
             .watch(self.pipeline.input.discover, stop)
             .context("no thread could be started")?;
-        let identity = self.identity(&membership.group)?;
-        let keeper = self.keeper();
         let recovery = match self.store {
             Some(store) => {
                 let reading = membership.clone();
@@ -246,7 +243,11 @@ impl Prepared {
         let (ended, ends) = channel();
         for (number, instance) in self.instances.into_iter().enumerate() {
             let shared = Arc::clone(&shared);
-            let ended = Ended(ended.clone(), Arc::clone(stop));
+            let ended = Ended {
+                ends: ended.clone(),
+                stop: Arc::clone(stop),
+                is_done: false,
+            };
             let tap = tap();
             thread::Builder::new()
                 .name(format!("worker-{number}"))
@@ -257,10 +258,16 @@ impl Prepared {
         drop(ended);
         let mut stopping = None;
         let mut outcome = Ok(());
+        // Whether nobody watches any more, which ends a run before its time.
+        let mut unseen = false;
         let mut left = workers;
         while left > 0 {
             match ends.recv_timeout(LOOK) {
-                Ok(Ok(()) | Err(Failure::TapClosed)) => left -= 1,
+                Ok(Ok(())) => left -= 1,
+                Ok(Err(Failure::TapClosed)) => {
+                    left -= 1;
+                    unseen = true;
+                }
                 Ok(Err(failure)) => {
                     left -= 1;
                     match outcome {
@@ -294,38 +301,50 @@ impl Prepared {
         }
         if let Some(until) = until
             && outcome.is_ok()
+            && !unseen
             && !stop.was_by_signal()
         {
             telemetry::reached(&until);
         }
+        // What looks after the topics has nothing left to look after.
+        stop.request();
         telemetry::stopped(counters);
         outcome
     }
 
     /// What names the transactions of this process, if there are any.
-    fn identity(&self, group: &str) -> Result<Option<Identity>, Fatal> {
+    fn identity(&self) -> Result<Option<Identity>, Fatal> {
         let dry_run = matches!(&self.feed, Feed::Letters(replay) if replay.dry_run);
         if self.pipeline.guarantee == Guarantee::AtLeastOnce || dry_run {
             return Ok(None);
         }
+        let group = &self.membership.group;
         Identity::new(group, self.pipeline.input.instance_id.as_deref()).map(Some)
     }
 }
 
-/// Tells the end of a worker, and stops the others if it failed.
-struct Ended(Sender<Result<(), Failure>>, Arc<Stop>);
+/// Tells the end of a worker, and stops the others unless it had nothing left to do:
+/// theirs may not be done.
+struct Ended {
+    ends: Sender<Result<(), Failure>>,
+    stop: Arc<Stop>,
+    is_done: bool,
+}
 
 impl Ended {
-    fn tell(&self, outcome: Result<(), Failure>) {
+    fn tell(mut self, outcome: Result<(), Failure>) {
+        self.is_done = outcome.is_ok();
         // The receiver goes only when the process ends.
-        let _ = self.0.send(outcome);
+        let _ = self.ends.send(outcome);
     }
 }
 
 impl Drop for Ended {
     /// Also when the worker panicked.
     fn drop(&mut self) {
-        self.1.request();
+        if !self.is_done {
+            self.stop.request();
+        }
     }
 }
 

@@ -15,6 +15,9 @@ pub fn resolve(
     topics: &[(String, i32)],
     until: Until,
 ) -> Result<Option<Vec<(TopicPartition, i64)>>, Fatal> {
+    if until == Until::Forever {
+        return Ok(None);
+    }
     let partitions = topics.iter().flat_map(|(topic, count)| {
         (0..*count).map(move |number| TopicPartition::new(topic.as_str(), number))
     });
@@ -33,11 +36,8 @@ pub fn resolve(
         };
         Ok((partition, offset))
     };
-    match until {
-        Until::Forever => Ok(None),
-        _ => partitions
-            .map(end_of)
-            .collect::<Result<_, Fatal>>()
-            .map(Some),
-    }
+    partitions
+        .map(end_of)
+        .collect::<Result<_, Fatal>>()
+        .map(Some)
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::{Feed, Prepared, recovery};
 use crate::config::{OnGap, Pipeline, Start, Until};
+use crate::kafka::cluster::Cluster;
 use crate::kafka::group::Membership;
 use crate::kafka::identity::Inputs;
+use crate::kafka::keeper::Keeper;
 use crate::kafka::starts::Beginnings;
 use crate::kafka::{ends, properties, reset};
 use crate::pipeline::ports::Fatal;
@@ -33,46 +35,55 @@ impl Prepared {
             return Ok(recovery::reset(store)?);
         }
         let config = properties::consumer(&self.pipeline, 0, 1);
-        reset::reset(&config, &self.membership()?, stop)
+        reset::reset(&config, &self.membership, stop)
     }
+}
 
-    pub(super) fn membership(&self) -> Result<Membership, Fatal> {
-        let input = &self.pipeline.input;
-        let (group, starts, on_gap, until) = match &self.feed {
-            Feed::Inputs => (
-                input.group.clone(),
-                input.starts.clone(),
-                input.on_gap,
-                input.until,
-            ),
-            Feed::Letters(replay) => {
-                let group = replay_group(&self.pipeline);
-                // A dry run must not take partitions from a replay.
-                let group = match replay.dry_run {
-                    true => format!("{group}-dry-run-{}", std::process::id()),
-                    false => group,
-                };
-                (group, Start::Earliest.into(), OnGap::Stop, Until::End)
-            }
-        };
-        let topics: Vec<String> = self.inputs.iter().map(|(topic, _)| topic.clone()).collect();
-        let instance_id = match &self.feed {
-            Feed::Inputs => input.instance_id.clone(),
-            Feed::Letters(_) => None,
-        };
-        Ok(Membership {
-            instance_id,
-            patience: properties::patience(&self.pipeline),
-            inputs: Arc::new(Inputs::new(Arc::clone(&self.cluster), topics.clone())),
-            topics,
-            beginnings: Beginnings {
-                starts,
-                known: self.inputs.clone(),
-                on_gap,
-                keeper: self.keeper(),
-            },
-            group,
-            until: ends::resolve(&self.cluster, &self.inputs, until)?,
-        })
-    }
+/// What the workers of this pipeline join and read, and up to where. Asks the
+/// cluster for the topics' ids and, where the run has an end, for their ends.
+pub(super) fn membership(
+    pipeline: &Pipeline,
+    feed: &Feed,
+    cluster: &Arc<Cluster>,
+    topics: &[(String, i32)],
+) -> Result<Membership, Fatal> {
+    let input = &pipeline.input;
+    let (group, starts, on_gap, until) = match feed {
+        Feed::Inputs => (
+            input.group.clone(),
+            input.starts.clone(),
+            input.on_gap,
+            input.until,
+        ),
+        Feed::Letters(replay) => {
+            let group = replay_group(pipeline);
+            // A dry run must not take partitions from a replay.
+            let group = match replay.dry_run {
+                true => format!("{group}-dry-run-{}", std::process::id()),
+                false => group,
+            };
+            // What retention took of them can't be replayed any more.
+            (group, Start::Earliest.into(), OnGap::Earliest, Until::End)
+        }
+    };
+    let (instance_id, keeper) = match (feed, &pipeline.recovery) {
+        (Feed::Inputs, Some(dir)) => (None, Keeper::Store(dir.clone())),
+        (Feed::Inputs, None) => (input.instance_id.clone(), Keeper::Group(group.clone())),
+        (Feed::Letters(_), _) => (None, Keeper::Group(group.clone())),
+    };
+    let names: Vec<String> = topics.iter().map(|(topic, _)| topic.clone()).collect();
+    Ok(Membership {
+        group,
+        instance_id,
+        patience: properties::patience(pipeline),
+        inputs: Arc::new(Inputs::new(Arc::clone(cluster), names.clone())),
+        topics: names,
+        beginnings: Beginnings {
+            starts,
+            known: topics.to_vec(),
+            on_gap,
+            keeper,
+        },
+        until: ends::resolve(cluster, topics, until)?,
+    })
 }

@@ -433,7 +433,7 @@ fn properties_that_would_break_the_promise_are_refused_with_the_reason() {
         ("producer", "enable.idempotence = false", "idempotence"),
         ("producer", "message.timeout.ms = 1000", "lost record"),
         ("producer", "retries = 0", "lost record"),
-        ("producer", "transactional.id = \"t\"", "transactions"),
+        ("producer", "transactional.id = \"t\"", "exactly-once"),
         ("consumer", "group.id = \"g\"", "--group"),
         ("properties", "bootstrap.servers = \"b:1\"", "--brokers"),
     ] {

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use millrace_tests::{Host, Record, eventually_ok, guest, plugin};
+use millrace_tests::{Broker, Host, Record, Signal, eventually, eventually_ok, guest, plugin};
 use redb::{Database, TableDefinition};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -205,6 +205,29 @@ fn sigkill_among_culprits_rejects_no_other_record_and_loses_none_with_a_store() 
     stop(host);
 
     assert_culprits_apart(&pipeline, written);
+}
+
+#[test]
+fn sigterm_while_the_broker_is_frozen_ends_in_time_and_stores_nothing_unacknowledged() {
+    let mut broker = Broker::start();
+    let pipeline = Pipeline::on(&broker, "store-frozen", 1);
+    let store = Store::new();
+    pipeline.feed([Record::value("1")]);
+    // The output waits for others, so that it is not acknowledged.
+    let more = ["--linger", "60s", "--inspect", "--set", "shutdown.drain=3s"];
+    let mut host = store.passthrough(&pipeline, &more);
+    eventually(SOON, "the record to be judged", || {
+        host.stdout().contains("forward").then_some(())
+    });
+    broker.freeze();
+    let begun = Instant::now();
+    host.signal(Signal::TERM);
+    let error = error_of(&mut host, 1);
+    let took = begun.elapsed();
+    broker.thaw();
+    assert_says(&error, &["shutdown.drain"]);
+    assert!(took < Duration::from_secs(3 + 2), "it took {took:?}");
+    assert_eq!(store.positions(), [(0, 0)].into());
 }
 
 #[test]

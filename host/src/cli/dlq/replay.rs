@@ -96,7 +96,11 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failed> {
         place: arguments.to.clone().or(pipeline.output.topic.clone()),
         redirected: arguments.to.is_some(),
     };
-    let prepared = Prepared::new(pipeline, feed, purpose).map_err(Failed::before)?;
+    let Some(prepared) =
+        Prepared::unless_stopped(pipeline, feed, purpose, &stop).map_err(Failed::before)?
+    else {
+        return Ok(());
+    };
     let counters = Arc::new(Counters::default());
     let what = format!("{} ({})", prepared.pipeline.name, prepared.component.id);
     let status = StatusLine::start(&area, what, &counters);

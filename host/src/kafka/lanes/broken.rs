@@ -72,7 +72,7 @@ impl Lanes {
                     let what = format!("what the broker holds of {partition} is asked for");
                     telemetry::waiting(&what, &error.to_string());
                     self.ask_again = Some(Instant::now() + ASK_AGAIN);
-                    return Ok(None);
+                    continue;
                 }
             };
             if broken == Broken::Perhaps && held.has(lane.next) {
@@ -90,6 +90,8 @@ impl Lanes {
                     OnGap::Latest => held.next,
                     OnGap::Stop | OnGap::Earliest => held.first,
                 },
+                // It was refused for something that has passed.
+                Broken::Gone(offset) if held.has(offset) => offset,
                 Broken::Gone(offset) => gaps::go_on(*on_gap, keeper, partition, offset, held)?,
                 Broken::Perhaps | Broken::Told => {
                     gaps::go_on(*on_gap, keeper, partition, lane.next, held)?
@@ -102,7 +104,7 @@ impl Lanes {
             };
             return Ok(Some(SourceEvent::Gap(lane.id, gap)));
         }
-        self.suspicious = false;
+        self.suspicious = self.ask_again.is_some();
         Ok(None)
     }
 
