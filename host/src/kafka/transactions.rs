@@ -86,6 +86,9 @@ pub struct Transactions {
     /// When a new producer is tried.
     rest: Option<Instant>,
     fenced: Vec<Instant>,
+    /// Why the transactional id is left to another process, once it is: one more
+    /// producer would fence that one off.
+    given_up: Option<String>,
     trouble: Throttle,
 }
 
@@ -105,6 +108,7 @@ impl Transactions {
             closed: 0,
             rest: None,
             fenced: Vec::new(),
+            given_up: None,
             trouble: Throttle::new(1, SAY),
         }
     }
@@ -128,6 +132,7 @@ impl Transactions {
     /// transaction.
     pub fn needs_producer(&self, producer: &Producer) -> bool {
         match self.state {
+            State::Broken if self.given_up.is_some() => false,
             State::Broken => self.rest.is_none_or(|until| until <= Instant::now()),
             State::Idle => producer.connections_closed() > self.closed,
             State::New | State::Begun | State::WithPositions | State::Committing => false,
@@ -143,6 +148,9 @@ impl Transactions {
     /// Whether the next transaction may begin, where none is under way. Registers a
     /// new producer, which ends what its predecessor left open.
     pub fn may_begin(&mut self, producer: &Producer) -> Result<bool, Fatal> {
+        if let Some(why) = &self.given_up {
+            bail!("{why}");
+        }
         if self.state != State::New {
             return Ok(self.state == State::Idle);
         }
@@ -324,13 +332,14 @@ impl Transactions {
             .retain(|at| now.duration_since(*at) < FENCED_WITHIN);
         self.fenced.push(now);
         if self.fenced.len() >= FENCES {
-            bail!(
+            let why = format!(
                 "the transactional id {} was taken by another producer {FENCES} times within \
                  {FENCED_WITHIN:?} ({}): two processes use the same one. Give each process of the \
                  pipeline its own --instance-id",
-                self.id,
-                error.text
+                self.id, error.text
             );
+            self.given_up = Some(why.clone());
+            bail!("{why}");
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use millrace_tests::{Host, Isolation, Record, eventually_ok, guest, plugin};
 
-use crate::feeder::{assert_all_once_in_order, record};
+use crate::feeder::{Feeder, assert_all_once_in_order, record};
 use crate::pipeline::{LONG, Pipeline, QUICK_HEARTBEAT, SOON, stop, texts};
 use mix::Mix;
 
@@ -86,6 +86,18 @@ fn wait_for_open(pipeline: &Pipeline, topic: &str, wanted: i64) {
     });
 }
 
+/// Waits until some more of what is fed is behind the group; how much is fed has
+/// its end.
+#[track_caller]
+fn wait_for_flow(pipeline: &Pipeline, feeder: &Feeder, more: usize) {
+    let wanted = pipeline.committed_total() + more;
+    let what = format!("{wanted} committed records");
+    eventually_ok(SOON, &what, || match pipeline.committed_total() {
+        found if found >= wanted || feeder.is_over() => Ok(()),
+        found => Err(format!("{found} are")),
+    });
+}
+
 /// Waits until the group has all behind it, stops `host`, and asserts that the
 /// output is complete.
 #[track_caller]
@@ -122,7 +134,7 @@ fn workers_have_transactions_of_their_own() {
     let feeder = mix.feed(&pipeline, 1500);
     let more = [&["--workers", "3"], QUICK_HEARTBEAT].concat();
     let host = start(&pipeline, &more);
-    pipeline.wait_for_more(4000);
+    wait_for_flow(&pipeline, &feeder, 4000);
     finish(&pipeline, &mix, host, feeder.finish());
 }
 

@@ -212,17 +212,6 @@ impl Pipeline {
         });
     }
 
-    /// Waits until the group has so many records more behind it.
-    #[track_caller]
-    pub fn wait_for_more(&self, records: usize) {
-        let wanted = self.committed_total() + records;
-        let what = format!("{wanted} committed records");
-        eventually_ok(SOON, &what, || match self.committed_total() {
-            found if found >= wanted => Ok(()),
-            found => Err(format!("{found} are")),
-        });
-    }
-
     /// Waits until the group is stable and has so many members.
     #[track_caller]
     pub fn wait_for_members(&self, wanted: usize) {

@@ -7,7 +7,7 @@ use millrace_tests::proxy::Api;
 use millrace_tests::{Record, eventually, plugin, shared_broker};
 
 use super::mix::Mix;
-use super::{EXACTLY_ONCE, INSTANCE, finish, start};
+use super::{EXACTLY_ONCE, INSTANCE, finish, start, wait_for_flow};
 use crate::feeder::{Feeder, assert_all_once_in_order};
 use crate::pipeline::{LONG, Pipeline, SOON, assert_says, error_of, stop};
 
@@ -39,12 +39,12 @@ fn a_fenced_producer_is_replaced_and_doubles_nothing() {
     let feeder = mix.feed(&pipeline, 700);
     let host = start(&pipeline, INSTANCE);
     for _ in 0..3 {
-        pipeline.wait_for_more(200);
+        wait_for_flow(&pipeline, &feeder, 200);
         let again = begins_again(&pipeline);
         drop(pipeline.client.transactional(&id_of(&pipeline)));
         again.recv_timeout(SOON).expect("host takes a new producer");
     }
-    pipeline.wait_for_more(200);
+    wait_for_flow(&pipeline, &feeder, 200);
     let written = feeder.finish();
     finish(&pipeline, &mix, host, written);
 }
@@ -59,7 +59,7 @@ fn a_producer_that_is_fenced_again_and_again_ends_the_run_and_leaves_the_other_a
     let mut host = start(&pipeline, INSTANCE);
     let mut other = None;
     for fence in 1..=4 {
-        pipeline.wait_for_more(50);
+        wait_for_flow(&pipeline, &feeder, 50);
         let again = begins_again(&pipeline);
         other = Some(pipeline.client.transactional(&id_of(&pipeline)));
         if fence < 4 {
@@ -85,7 +85,7 @@ fn of_two_processes_with_one_instance_id_one_ends_and_says_why() {
     let feeder = Feeder::start(&pipeline, 700);
     let join = || pipeline.start(&plugin("passthrough"), &[EXACTLY_ONCE, INSTANCE].concat());
     let mut hosts = [join(), {
-        pipeline.wait_for_more(300);
+        wait_for_flow(&pipeline, &feeder, 300);
         join()
     }];
     let ended = eventually(SOON, "one of the two to end", || {
@@ -97,7 +97,7 @@ fn of_two_processes_with_one_instance_id_one_ends_and_says_why() {
         _ => (second, first),
     };
     assert_says(&error_of(&mut ended, 1), &["instance"]);
-    pipeline.wait_for_more(300);
+    wait_for_flow(&pipeline, &feeder, 300);
     let written = feeder.finish();
     pipeline.wait_for_committed_total(written, LONG);
     assert!(other.is_running());

@@ -9,7 +9,7 @@ use millrace_tests::proxy::{Api, Request};
 use millrace_tests::shared_broker;
 
 use super::mix::{COMPRESSED, Mix};
-use super::{finish, start};
+use super::{finish, start, wait_for_flow};
 use crate::crashes::Random;
 use crate::pipeline::{Pipeline, SOON};
 
@@ -27,7 +27,7 @@ fn survive(late: Api, stem: &str) {
     let feeder = mix.feed(&pipeline, 400);
     let more = ["--workers", "2", "--commit-interval", "200ms"];
     let host = start(&pipeline, &[&more, COMPRESSED].concat());
-    pipeline.wait_for_more(200);
+    wait_for_flow(&pipeline, &feeder, 200);
 
     let mut answers = Vec::new();
     for _ in 0..TIMES {

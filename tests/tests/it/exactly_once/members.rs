@@ -4,7 +4,7 @@
 use millrace_tests::{Host, Signal, eventually, eventually_ok};
 
 use super::mix::Mix;
-use super::{SHORT_TRANSACTION, finish, open_ends, start};
+use super::{SHORT_TRANSACTION, finish, open_ends, start, wait_for_flow};
 use crate::pipeline::{LONG, Pipeline, SHORT_SESSION, SOON, stop};
 
 /// What a process that is killed and never comes back leaves open is so for so
@@ -23,7 +23,7 @@ fn processes_that_join_and_leave_by_any_signal_lose_and_double_nothing() {
     let feeder = mix.feed(&pipeline, 700);
     let more = [SHORT_SESSION, LEFT_OPEN].concat();
     let join = || start(&pipeline, &more);
-    let flows = || pipeline.wait_for_more(300);
+    let flows = || wait_for_flow(&pipeline, &feeder, 300);
 
     let first = join();
     flows();
@@ -61,19 +61,19 @@ fn a_process_that_was_frozen_beyond_its_session_doubles_nothing() {
     let mix = Mix::of(&pipeline);
     let feeder = mix.feed(&pipeline, 700);
     let mut frozen = start(&pipeline, SHORT_SESSION);
-    pipeline.wait_for_more(300);
+    wait_for_flow(&pipeline, &feeder, 300);
     let other = start(&pipeline, SHORT_SESSION);
     pipeline.wait_for_members(2);
-    pipeline.wait_for_more(300);
+    wait_for_flow(&pipeline, &feeder, 300);
 
     for _ in 0..2 {
         frozen.signal(Signal::STOP);
         // The other one has all of them.
         pipeline.wait_for_members(1);
-        pipeline.wait_for_more(300);
+        wait_for_flow(&pipeline, &feeder, 300);
         frozen.signal(Signal::CONT);
         pipeline.wait_for_members(2);
-        pipeline.wait_for_more(300);
+        wait_for_flow(&pipeline, &feeder, 300);
     }
     stop(frozen);
     finish(&pipeline, &mix, other, feeder.finish());

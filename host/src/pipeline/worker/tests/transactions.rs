@@ -222,13 +222,14 @@ fn a_commit_that_was_done_and_answered_with_a_refusal_is_not_done_again() {
 }
 
 #[test]
-fn after_an_abort_a_start_that_the_store_lacks_is_where_it_begins_again() {
+fn a_start_is_stored_by_a_transaction_before_anything_is_read() {
     let world = world(1, 3);
     world.state().stored.clear();
-    world.state().failing_commits_now = 1;
     answers(&world, &[Answer::Refused]);
     until_stored(&mut worker(&world), &world, &[3]);
-    assert_eq!(happened(&world, &Happened::Rewound(0, 0)), 1);
+    assert_eq!(happened(&world, &Happened::Aborted), 1);
+    let stored = world.when(&Happened::Ended(vec![(0, 0)]));
+    assert!(stored < world.when(&Happened::Judged(0, vec![0, 1, 2])));
     assert_eq!(counted(&world), records(1, 3));
 }
 
@@ -455,10 +456,8 @@ fn partitions_that_come_in_the_middle_of_a_transaction_are_read_after_it() {
 }
 
 #[test]
-fn a_stop_after_an_abort_commits_no_start_over_what_may_count_already() {
+fn a_stop_after_an_abort_commits_nothing_over_what_may_count_already() {
     let world = world(1, 3);
-    world.state().stored.clear();
-    world.state().failing_commits_now = 1;
     answers(&world, &[Answer::DoneAndRefused]);
     let mut worker = worker(&world);
     steps(&mut worker, 2);
