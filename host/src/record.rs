@@ -39,6 +39,31 @@ impl fmt::Display for TopicPartition {
     }
 }
 
+/// A topic's id, as Kafka's tools write it: a topic that was deleted and made again
+/// has another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicId(Arc<str>);
+
+impl TopicId {
+    /// Brokers before 2.8 give none, which reads as zero.
+    const ZERO: &str = "AAAAAAAAAAAAAAAAAAAAAA";
+
+    /// From what [`Display`](fmt::Display) writes.
+    pub fn read(text: &str) -> Option<Self> {
+        (!text.is_empty() && text != Self::ZERO).then(|| Self(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TopicId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The place of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {

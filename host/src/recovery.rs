@@ -17,7 +17,7 @@ mod writer;
 pub use contents::{Claim, Contents, Place};
 pub use error::{Misfit, StoreError};
 pub use file::Store;
-pub use writer::{StoreOffsets, Writer};
+pub use writer::{Origins, StoreOffsets, Writer};
 
 /// The version of what stands in the file. One more with every change that an
 /// older host would misread.

@@ -227,15 +227,6 @@ pub fn reset(partition: &TopicPartition, before: Option<NextOffset>, to: NextOff
     );
 }
 
-/// `--reset` forgot a position of a recovery store.
-pub fn forgotten(partition: &TopicPartition, before: &dyn fmt::Display) {
-    tracing::info!(
-        %partition,
-        %before,
-        "the stored position was forgotten: input.start says where it begins (--reset)"
-    );
-}
-
 /// Where a run will end.
 pub fn reading_until(ends: &[(TopicPartition, i64)]) {
     tracing::info!(ends = %Ends(ends), "reading up to, and without");

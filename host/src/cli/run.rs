@@ -11,7 +11,7 @@ use super::pipeline::PipelineArguments;
 use super::status::StatusLine;
 use super::{Failed, json, logging, signals};
 use crate::config::{ConfigError, Pipeline};
-use crate::pipeline::ports::Tap;
+use crate::pipeline::ports::{Interrupted, Tap};
 use crate::runner::{Feed, Prepared, Purpose};
 use crate::stop::Stop;
 use crate::telemetry::Counters;
@@ -58,7 +58,10 @@ pub fn run(arguments: RunArguments) -> Result<(), Failed> {
         return checked(&prepared).map_err(Failed::before);
     }
     if arguments.reset {
-        prepared.reset(&stop).map_err(Failed::while_running)?;
+        match prepared.reset(&stop) {
+            Err(error) if error.is::<Interrupted>() => return Ok(()),
+            outcome => outcome.map_err(Failed::while_running)?,
+        }
     }
     let counters = Arc::new(Counters::default());
     let what = format!("{} ({})", prepared.pipeline.name, prepared.component.id);

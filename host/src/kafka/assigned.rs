@@ -24,10 +24,11 @@ use crate::record::{NextOffset, TopicPartition};
 use crate::stop::Stop;
 
 /// Makes the source. Its partitions, and the answers to commits, come as
-/// `events` from elsewhere.
+/// `events` from elsewhere, and of which topics its positions are, as `lineage`.
 pub fn open(
     config: &ClientConfig,
     reading: Membership,
+    lineage: Lineage,
     events: Receiver<SourceEvent>,
     bell: Doorbell,
     stop: &Arc<Stop>,
@@ -53,13 +54,14 @@ pub fn open(
             Reading {
                 keeper: reading.beginnings.keeper.clone(),
                 on_gap: reading.beginnings.on_gap,
-                lineage: Lineage::new(Arc::clone(&reading.inputs)),
+                lineage: lineage.clone(),
             },
         ),
         is_assigned: false,
         ask: Ask::new(&consumer, stop),
         consumer,
         reading,
+        lineage,
         bell,
     })
 }
@@ -71,6 +73,7 @@ pub struct AssignedSource {
     ask: Ask,
     consumer: Arc<Consumer>,
     reading: Membership,
+    lineage: Lineage,
     /// Whether it was told which partitions are its own, were it none.
     is_assigned: bool,
     bell: Doorbell,
@@ -104,6 +107,8 @@ impl Source for AssignedSource {
     fn resolve(&mut self, partition: &TopicPartition) -> Result<NextOffset, Fatal> {
         let remade = self.reading.inputs.is_remade(&partition.topic);
         let beginnings = &self.reading.beginnings;
+        // What is stored of an empty partition is stored once.
+        self.lineage.adopt(partition);
         beginnings.resolve(&self.ask, partition, remade)
     }
 

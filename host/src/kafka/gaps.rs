@@ -21,12 +21,12 @@ pub fn go_on(
         anyhow!(
             "the position of {keeper} in topic {}, partition {} is gone: offset {offset} was asked \
              for, and the broker holds {} to {} (its first and its next offset). Nothing was \
-             skipped: set input.on_gap to earliest or latest to go on there, or move the position \
-             with --reset to where --start says",
+             skipped: {}",
             partition.topic,
             partition.partition,
             held.first,
             held.next,
+            keeper.way_out(partition),
         )
     })
 }
@@ -52,12 +52,12 @@ pub fn begin(
 }
 
 /// Where a topic that was made again is read; an error where that ends the run.
-pub fn remade(on_gap: OnGap, topic: &str) -> Result<OnGap, Fatal> {
+pub fn remade(on_gap: OnGap, keeper: &Keeper, topic: &str) -> Result<OnGap, Fatal> {
     match on_gap {
         OnGap::Stop => Err(anyhow!(
             "topic {topic} was deleted and made again: positions in the old one say nothing in the \
-             new one. Nothing was skipped: set input.on_gap to earliest or latest to go on there, \
-             or move the positions with --reset to where --start says"
+             new one. Nothing was skipped: {}",
+            keeper.way_out_of_topic(topic)
         )),
         go_on => Ok(go_on),
     }

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::cluster::Cluster;
-use super::topic_ids::{Meaning, TopicId};
+use super::topic_ids::Meaning;
 use crate::pipeline::ports::Fatal;
-use crate::record::{NextOffset, TopicPartition};
+use crate::record::{NextOffset, TopicId, TopicPartition};
+use crate::recovery::Origins;
 use crate::stop::Stop;
 use crate::telemetry;
 
@@ -213,6 +214,10 @@ impl Lineage {
     /// Notes of which topic a committed position is, if it says so.
     pub fn read(&self, partition: &TopicPartition, metadata: &str) {
         let id = metadata.strip_prefix(SIGNATURE).and_then(TopicId::read);
+        self.note(partition, id);
+    }
+
+    fn note(&self, partition: &TopicPartition, id: Option<TopicId>) {
         match id {
             Some(id) => self.of().insert(partition.clone(), id),
             None => self.of().remove(partition),
@@ -221,5 +226,21 @@ impl Lineage {
 
     fn of(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, TopicId>> {
         self.of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a recovery store asks and tells, as a group's positions do by `read` and
+/// `signed`.
+impl Origins for Lineage {
+    fn look(&self) {
+        self.inputs.look();
+    }
+
+    fn id_of(&self, partition: &TopicPartition) -> Option<TopicId> {
+        self.of().get(partition).cloned()
+    }
+
+    fn note(&self, partition: &TopicPartition, id: Option<TopicId>) {
+        Self::note(self, partition, id);
     }
 }

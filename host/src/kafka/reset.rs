@@ -1,5 +1,5 @@
-//! `--reset` where a group keeps the positions: all of them are moved to where
-//! `input.start` says.
+//! `--reset`: all stored positions are moved to where `input.start` says, whoever
+//! keeps them. They are moved in one step, once all of these places are known.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,9 +11,9 @@ use rdkafka::consumer::Consumer as _;
 use super::context::{Consumer, Context};
 use super::group::Membership;
 use super::identity::Lineage;
-use super::positions::{ASK, GroupOffsets};
-use crate::pipeline::ports::{Fatal, OffsetStore as _};
-use crate::record::TopicPartition;
+use super::positions::{ASK, Ask, GroupOffsets};
+use crate::pipeline::ports::{Fatal, Interrupted, OffsetStore as _};
+use crate::record::{NextOffset, TopicPartition};
 use crate::stop::Stop;
 use crate::telemetry;
 
@@ -25,13 +25,7 @@ pub fn reset(
     stop: &Arc<Stop>,
 ) -> Result<(), Fatal> {
     let group = &membership.group;
-    let mut config = config.clone();
-    config.set("group.id", group);
-    let consumer: Arc<Consumer> = Arc::new(
-        config
-            .create_with_context(Context::default())
-            .context("the consumer could not be made")?,
-    );
+    let consumer = consumer(config, group)?;
     let lineage = Lineage::new(Arc::clone(&membership.inputs));
     let mut offsets = GroupOffsets::new(&consumer, lineage.clone(), stop)?;
     let groups = offsets
@@ -50,14 +44,7 @@ pub fn reset(
         .flat_map(|(topic, count)| (0..*count).map(|n| TopicPartition::new(topic.as_str(), n)))
         .collect();
     let before = offsets.stored(&partitions)?;
-    let mut positions = Vec::with_capacity(partitions.len());
-    for partition in partitions {
-        let start = membership
-            .beginnings
-            .resolve(&offsets.ask, &partition, false)?;
-        lineage.adopt(&partition);
-        positions.push((partition, start));
-    }
+    let positions = resolve(membership, &lineage, &offsets.ask, partitions, stop)?;
     offsets
         .commit_now(&positions, Instant::now() + ASK)
         .with_context(|| {
@@ -70,6 +57,49 @@ pub fn reset(
         telemetry::reset(partition, before, *position);
     }
     Ok(())
+}
+
+/// Where these partitions begin, for somebody who keeps their positions without a
+/// group. `lineage` then knows of which topics that is. Nobody joins `group`.
+pub fn starts(
+    config: &ClientConfig,
+    group: &str,
+    membership: &Membership,
+    lineage: &Lineage,
+    partitions: Vec<TopicPartition>,
+    stop: &Arc<Stop>,
+) -> Result<Vec<(TopicPartition, NextOffset)>, Fatal> {
+    let ask = Ask::new(&consumer(config, group)?, stop);
+    resolve(membership, lineage, &ask, partitions, stop)
+}
+
+fn resolve(
+    membership: &Membership,
+    lineage: &Lineage,
+    ask: &Ask,
+    partitions: Vec<TopicPartition>,
+    stop: &Stop,
+) -> Result<Vec<(TopicPartition, NextOffset)>, Fatal> {
+    let mut positions = Vec::with_capacity(partitions.len());
+    for partition in partitions {
+        lineage.adopt(&partition);
+        let start = membership.beginnings.resolve(ask, &partition, false)?;
+        // Also where the question was answered after all.
+        if stop.requested() {
+            return Err(Interrupted.into());
+        }
+        positions.push((partition, start));
+    }
+    Ok(positions)
+}
+
+fn consumer(config: &ClientConfig, group: &str) -> Result<Arc<Consumer>, Fatal> {
+    let mut config = config.clone();
+    config.set("group.id", group);
+    config
+        .create_with_context(Context::default())
+        .context("the consumer could not be made")
+        .map(Arc::new)
 }
 
 fn in_use(group: &str, members: usize) -> String {

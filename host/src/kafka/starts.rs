@@ -38,7 +38,7 @@ impl Beginnings {
         remade: bool,
     ) -> Result<NextOffset, Fatal> {
         let start = match remade {
-            true => match gaps::remade(self.on_gap, &partition.topic)? {
+            true => match gaps::remade(self.on_gap, &self.keeper, &partition.topic)? {
                 OnGap::Latest => Start::Latest,
                 OnGap::Stop | OnGap::Earliest => Start::Earliest,
             },

@@ -3,34 +3,14 @@
 //! again has another one.
 
 use std::ffi::{CStr, CString, c_char};
-use std::fmt;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::bindings as sys;
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::types::{RDKafka, RDKafkaErrorCode, RDKafkaEvent};
 
-/// A topic's id, as Kafka's tools write it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicId(Arc<str>);
-
-impl TopicId {
-    /// Brokers before 2.8 give none, which reads as zero.
-    const ZERO: &str = "AAAAAAAAAAAAAAAAAAAAAA";
-
-    /// From what [`Display`](fmt::Display) writes.
-    pub fn read(text: &str) -> Option<Self> {
-        (!text.is_empty() && text != Self::ZERO).then(|| Self(text.into()))
-    }
-}
-
-impl fmt::Display for TopicId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use crate::record::TopicId;
 
 /// What a name means.
 #[derive(Debug, Clone, PartialEq, Eq)]

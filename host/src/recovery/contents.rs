@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::error::Misfit;
 use crate::config::Share;
-use crate::record::{NextOffset, TopicPartition};
+use crate::record::{NextOffset, TopicId, TopicPartition};
 
 /// Everything that a store holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +19,9 @@ pub struct Contents {
     pub topics: BTreeMap<String, i32>,
     /// Where each partition of its share goes on that it has seen.
     pub places: BTreeMap<TopicPartition, Place>,
+    /// Of which topic each position is, where that is known: a name can mean
+    /// another one later.
+    pub ids: BTreeMap<TopicPartition, TopicId>,
 }
 
 /// Where a partition goes on.
@@ -133,10 +136,24 @@ impl Contents {
         new
     }
 
-    /// Puts a partition's position somewhere else, and returns where it was.
+    /// Puts a partition's position where it is in the topic that has this id now,
+    /// if that is known.
+    pub fn put(&mut self, partition: TopicPartition, position: NextOffset, id: Option<TopicId>) {
+        match id {
+            Some(id) => drop(self.ids.insert(partition.clone(), id)),
+            None => drop(self.ids.remove(&partition)),
+        }
+        self.places.insert(partition, Place::At(position));
+    }
+
+    /// Puts a partition's position somewhere else in whichever topic is there, and
+    /// returns where it was.
     pub fn move_to(&mut self, partition: &TopicPartition, place: Place) -> Result<Place, Misfit> {
         match self.places.get_mut(partition) {
-            Some(known) => Ok(std::mem::replace(known, place)),
+            Some(known) => {
+                self.ids.remove(partition);
+                Ok(std::mem::replace(known, place))
+            }
             None => Err(Misfit::UnknownPartition(partition.clone())),
         }
     }
@@ -154,6 +171,7 @@ impl Contents {
         }
         self.places
             .retain(|partition, _| *partition.topic != *topic);
+        self.forget_ids();
         Ok(())
     }
 
@@ -161,6 +179,7 @@ impl Contents {
     pub fn forget_all(&mut self) {
         self.topics.values_mut().for_each(|known| *known = 0);
         self.places.clear();
+        self.ids.clear();
     }
 
     /// Makes it of these topics: the positions of others are forgotten, and new
@@ -169,6 +188,7 @@ impl Contents {
         self.topics.retain(|known, _| topics.contains(known));
         self.places
             .retain(|partition, _| topics.iter().any(|topic| **topic == *partition.topic));
+        self.forget_ids();
         for topic in topics {
             self.topics.entry(topic.clone()).or_insert(0);
         }
@@ -179,12 +199,20 @@ impl Contents {
     pub fn set_share(&mut self, share: Share) {
         self.places
             .retain(|partition, _| share.holds(partition.partition));
+        self.forget_ids();
         for (topic, known) in &self.topics {
             for partition in own(topic, 0..*known, &share) {
                 self.places.entry(partition).or_insert(Place::Start);
             }
         }
         self.share = Some(share);
+    }
+
+    /// Forgets the ids of positions that were forgotten.
+    fn forget_ids(&mut self) {
+        let places = &self.places;
+        self.ids
+            .retain(|partition, _| places.contains_key(partition));
     }
 
     fn known(&self, topic: &str) -> i32 {

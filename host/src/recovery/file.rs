@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use redb::backends::InMemoryBackend;
 use redb::{
     Builder, Database, ReadableDatabase as _, ReadableTable as _, StorageBackend as _,
-    TableDefinition,
+    TableDefinition, TableError,
 };
 
 use super::contents::{Contents, Place};
@@ -17,7 +17,7 @@ use super::error::StoreError;
 use super::lock::Lock;
 use super::{Misfit, VERSION};
 use crate::config::Share;
-use crate::record::{NextOffset, TopicPartition};
+use crate::record::{NextOffset, TopicId, TopicPartition};
 
 const NAME: &str = "positions.redb";
 
@@ -30,6 +30,9 @@ const ABOUT: TableDefinition<'_, &str, &str> = TableDefinition::new("about");
 const TOPICS: TableDefinition<'_, &str, i32> = TableDefinition::new("topics");
 /// Offsets; [`Place::Start`] and [`Place::Beginning`] as numbers below 0.
 const PLACES: TableDefinition<'_, (&str, i32), i64> = TableDefinition::new("positions");
+
+/// The ids of positions' topics. Not in every store: the first ones had none.
+const IDS: TableDefinition<'_, (&str, i32), &str> = TableDefinition::new("topic ids");
 
 const START: i64 = -1;
 const BEGINNING: i64 = -2;
@@ -213,6 +216,7 @@ fn begin(database: &Database) -> Result<(), redb::Error> {
     transaction.open_table(ABOUT)?;
     transaction.open_table(TOPICS)?;
     transaction.open_table(PLACES)?;
+    transaction.open_table(IDS)?;
     Ok(transaction.commit()?)
 }
 
@@ -254,6 +258,17 @@ fn read(database: &Database, dir: &Path) -> Result<Contents, StoreError> {
             let partition = TopicPartition::new(topic, number);
             rows.places.push((partition, place.value()));
         }
+        let ids = match transaction.open_table(IDS) {
+            Err(TableError::TableDoesNotExist(_)) => return Ok(rows),
+            ids => ids?,
+        };
+        for row in ids.iter()? {
+            let (partition, id) = row?;
+            let (topic, number) = partition.value();
+            if let Some(id) = TopicId::read(id.value()) {
+                rows.ids.push((TopicPartition::new(topic, number), id));
+            }
+        }
         Ok(rows)
     };
     let rows = rows().map_err(|why| failed(dir, why))?;
@@ -270,6 +285,7 @@ struct Rows {
     share: Option<String>,
     topics: Vec<(String, i32)>,
     places: Vec<(TopicPartition, i64)>,
+    ids: Vec<(TopicPartition, TopicId)>,
 }
 
 impl Rows {
@@ -293,6 +309,7 @@ impl Rows {
                 .into_iter()
                 .map(place)
                 .collect::<Result<_, _>>()?,
+            ids: self.ids.into_iter().collect(),
         })
     }
 }
@@ -333,6 +350,15 @@ fn change(database: &Database, from: &Contents, to: &Contents) -> Result<(), red
                     Place::Beginning => BEGINNING,
                 };
                 places.insert((&*partition.topic, partition.partition), number)?;
+            }
+        }
+        let mut ids = transaction.open_table(IDS)?;
+        for gone in from.ids.keys().filter(|p| !to.ids.contains_key(*p)) {
+            ids.remove((&*gone.topic, gone.partition))?;
+        }
+        for (partition, id) in &to.ids {
+            if from.ids.get(partition) != Some(id) {
+                ids.insert((&*partition.topic, partition.partition), id.as_str())?;
             }
         }
     }

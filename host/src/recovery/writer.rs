@@ -14,7 +14,7 @@ use super::contents::{Contents, Place};
 use super::file::Store;
 use crate::pipeline::mailbox::Mailbox;
 use crate::pipeline::ports::{Fatal, OffsetStore, SourceEvent};
-use crate::record::{NextOffset, TopicPartition};
+use crate::record::{NextOffset, TopicId, TopicPartition};
 
 /// What all workers of a process share of its store.
 #[derive(Clone)]
@@ -32,7 +32,8 @@ struct Request {
 }
 
 enum Change {
-    Positions(Vec<(TopicPartition, NextOffset)>),
+    /// Each with its topic's id.
+    Positions(Vec<(TopicPartition, NextOffset)>, Vec<Option<TopicId>>),
     /// The topic has so many partitions now.
     Grown(String, i32),
 }
@@ -64,10 +65,11 @@ impl Writer {
     }
 
     /// A worker's port. Answers to its commits go into its mailbox.
-    pub fn offsets(&self, mailbox: Mailbox) -> StoreOffsets {
+    pub fn offsets(&self, mailbox: Mailbox, origins: Box<dyn Origins>) -> StoreOffsets {
         StoreOffsets {
             writer: self.clone(),
             mailbox,
+            origins,
         }
     }
 
@@ -98,20 +100,54 @@ impl Writer {
 
 const ENDED: &str = "the recovery store's writer has ended";
 
+/// Of which topics a worker's positions are. Its source shares it.
+pub trait Origins {
+    /// Looks which topics are there now.
+    fn look(&self);
+
+    /// The id of the topic that a partition's positions are of, if it is known.
+    fn id_of(&self, partition: &TopicPartition) -> Option<TopicId>;
+
+    /// The stored position is of this topic, or nobody knows of which one.
+    fn note(&self, partition: &TopicPartition, id: Option<TopicId>);
+}
+
 /// Positions in the recovery store: one worker's port to it.
 pub struct StoreOffsets {
     writer: Writer,
     mailbox: Mailbox,
+    origins: Box<dyn Origins>,
+}
+
+impl StoreOffsets {
+    fn change(&self, positions: &[(TopicPartition, NextOffset)]) -> Change {
+        let ids = positions
+            .iter()
+            .map(|(p, _)| self.origins.id_of(p))
+            .collect();
+        Change::Positions(positions.to_vec(), ids)
+    }
 }
 
 impl OffsetStore for StoreOffsets {
     fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<NextOffset>>, Fatal> {
+        if partitions.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.origins.look();
         let durable = self.writer.durable();
         partitions
             .iter()
             .map(|partition| match durable.places.get(partition) {
-                Some(Place::At(position)) => Ok(Some(*position)),
-                Some(Place::Start | Place::Beginning) => Ok(None),
+                Some(Place::At(position)) => {
+                    let id = durable.ids.get(partition).cloned();
+                    self.origins.note(partition, id);
+                    Ok(Some(*position))
+                }
+                Some(Place::Start | Place::Beginning) => {
+                    self.origins.note(partition, None);
+                    Ok(None)
+                }
                 None => Err(anyhow!(
                     "the recovery store {} is not for {partition}",
                     self.writer.dir.display()
@@ -121,9 +157,8 @@ impl OffsetStore for StoreOffsets {
     }
 
     fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), Fatal> {
-        let change = Change::Positions(positions.to_vec());
-        self.writer
-            .send(change, Answer::Event(self.mailbox.clone()))
+        let answer = Answer::Event(self.mailbox.clone());
+        self.writer.send(self.change(positions), answer)
     }
 
     fn commit_now(
@@ -131,7 +166,7 @@ impl OffsetStore for StoreOffsets {
         positions: &[(TopicPartition, NextOffset)],
         deadline: Instant,
     ) -> Result<(), Fatal> {
-        let answer = self.writer.request(Change::Positions(positions.to_vec()))?;
+        let answer = self.writer.request(self.change(positions))?;
         let left = deadline.saturating_duration_since(Instant::now());
         match answer.recv_timeout(left) {
             Ok(outcome) => outcome.map_err(|why| anyhow!(why)),
@@ -167,10 +202,10 @@ fn write(mut store: Store, asked: &Receiver<Request>, durable: &Mutex<Contents>)
 impl Change {
     fn apply(&self, contents: &mut Contents) {
         match self {
-            Self::Positions(positions) => {
-                let places = positions.iter().cloned();
-                let places = places.map(|(partition, position)| (partition, Place::At(position)));
-                contents.places.extend(places);
+            Self::Positions(positions, ids) => {
+                for ((partition, position), id) in positions.iter().zip(ids) {
+                    contents.put(partition.clone(), *position, id.clone());
+                }
             }
             Self::Grown(topic, partitions) => drop(contents.grow(topic, *partitions)),
         }
@@ -182,7 +217,7 @@ impl Request {
         match (self.answer, self.change) {
             // Who asked may have stopped waiting.
             (Answer::Now(answer), _) => drop(answer.send(outcome.clone())),
-            (Answer::Event(mailbox), Change::Positions(positions)) => {
+            (Answer::Event(mailbox), Change::Positions(positions, _)) => {
                 mailbox.put(match outcome {
                     Ok(()) => SourceEvent::Committed(positions),
                     Err(reason) => SourceEvent::CommitFailed {

@@ -6,7 +6,7 @@ use super::{Feed, Prepared, recovery};
 use crate::config::{OnGap, Pipeline, Start, Until};
 use crate::kafka::cluster::Cluster;
 use crate::kafka::group::Membership;
-use crate::kafka::identity::Inputs;
+use crate::kafka::identity::{Inputs, Lineage};
 use crate::kafka::keeper::Keeper;
 use crate::kafka::starts::Beginnings;
 use crate::kafka::{ends, properties, reset};
@@ -31,11 +31,16 @@ pub(super) fn replay_group(pipeline: &Pipeline) -> String {
 impl Prepared {
     /// Moves the stored positions to where `input.start` says.
     pub fn reset(&mut self, stop: &Arc<Stop>) -> Result<(), Fatal> {
-        if let Some(store) = &mut self.store {
-            return Ok(recovery::reset(store)?);
-        }
         let config = properties::consumer(&self.pipeline, 0, 1);
-        reset::reset(&config, &self.membership, stop)
+        let Some(store) = &mut self.store else {
+            return reset::reset(&config, &self.membership, stop);
+        };
+        let lineage = Lineage::new(Arc::clone(&self.membership.inputs));
+        let partitions = store.contents().places.keys().cloned().collect();
+        let group = recovery::never_joined(&self.pipeline);
+        let membership = &self.membership;
+        let starts = reset::starts(&config, &group, membership, &lineage, partitions, stop)?;
+        Ok(recovery::reset(store, &starts, &lineage)?)
     }
 }
 

@@ -15,10 +15,12 @@ use crate::kafka::assigned::{self, AssignedSource};
 use crate::kafka::assigner::Assigner;
 use crate::kafka::cluster::{Cluster, REACH};
 use crate::kafka::group::Membership;
+use crate::kafka::identity::Lineage;
 use crate::kafka::properties;
 use crate::pipeline::mailbox::mailbox;
 use crate::pipeline::ports::Fatal;
-use crate::recovery::{Claim, Contents, Place, Store, StoreError, StoreOffsets, Writer};
+use crate::record::{NextOffset, TopicPartition};
+use crate::recovery::{Claim, Contents, Origins, Place, Store, StoreError, StoreOffsets, Writer};
 use crate::stop::Stop;
 use crate::telemetry;
 
@@ -49,12 +51,32 @@ pub fn open(dir: &Path, claim: &Claim) -> Result<Store, StoreError> {
     Ok(store)
 }
 
-/// Forgets every position, so that `input.start` says where its partition begins.
-pub fn reset(store: &mut Store) -> Result<(), StoreError> {
-    for (partition, place) in &store.contents().places {
-        telemetry::forgotten(partition, place);
+/// Moves these positions, all or none. `origins` knows of which topics they are.
+pub fn reset(
+    store: &mut Store,
+    positions: &[(TopicPartition, NextOffset)],
+    origins: &impl Origins,
+) -> Result<(), StoreError> {
+    let before = store.contents().places.clone();
+    store.write(|contents| {
+        for (partition, position) in positions {
+            let id = origins.id_of(partition);
+            contents.put(partition.clone(), *position, id);
+        }
+    })?;
+    for (partition, position) in positions {
+        let before = match before.get(partition) {
+            Some(Place::At(before)) => Some(*before),
+            Some(Place::Start | Place::Beginning) | None => None,
+        };
+        telemetry::reset(partition, before, *position);
     }
-    store.write(|contents| contents.places.values_mut().for_each(|p| *p = Place::Start))
+    Ok(())
+}
+
+/// The name of the group that this pipeline's consumers must have and never join.
+pub fn never_joined(pipeline: &Pipeline) -> String {
+    format!("millrace-{}{NEVER_JOINED}", pipeline.name)
 }
 
 /// Whether [`open`] would do, as far as can be told without changing anything.
@@ -93,7 +115,7 @@ impl Recovery {
         pipeline: &Pipeline,
         mut reading: Membership,
     ) -> Result<Self, Fatal> {
-        reading.group = format!("millrace-{}{NEVER_JOINED}", pipeline.name);
+        reading.group = never_joined(pipeline);
         let places = &store.contents().places;
         for (partition, place) in places {
             if *place == Place::Beginning {
@@ -123,9 +145,11 @@ impl Recovery {
         let config = properties::consumer(pipeline, number, partitions.sum());
         let (own, events) = mailbox(bell.clone());
         let reading = self.reading.clone();
-        let source = assigned::open(&config, reading, events, bell, stop)?;
+        let lineage = Lineage::new(Arc::clone(&reading.inputs));
+        let origins = Box::new(lineage.clone());
+        let source = assigned::open(&config, reading, lineage, events, bell, stop)?;
         self.assigner.register(number, own.clone());
-        Ok((source, self.writer.offsets(own)))
+        Ok((source, self.writer.offsets(own, origins)))
     }
 
     /// Starts the thread that looks for new partitions, until the run stops.

@@ -17,6 +17,7 @@ use crate::feeder::{
     record_or_culprit,
 };
 use crate::pipeline::{LONG, Pipeline, SOON, assert_says, error_of, expect_exit, log, stop, texts};
+use crate::topics_change::make_again;
 
 /// A folder for a store, which is not made yet.
 pub struct Store {
@@ -328,6 +329,193 @@ fn a_position_that_the_broker_no_longer_has_names_the_way_out() {
     assert_eq!(store.positions(), [(0, 77)].into());
 }
 
+/// A store whose position lies at 77, where the broker holds 0 to 3.
+fn displaced(stem: &str) -> (Pipeline, Store) {
+    let pipeline = Pipeline::new(stem, 1);
+    let store = Store::new();
+    pipeline.feed_at_once(["0", "1", "2"]);
+    let host = store.passthrough(&pipeline, &["--start", "latest"]);
+    store.wait_for(&[(0, 3)]);
+    stop(host);
+    store.reset(&[&format!("{}/0", pipeline.input), "77"]);
+    (pipeline, store)
+}
+
+#[test]
+fn on_gap_says_where_the_store_goes_on() {
+    let skipped = "reading on elsewhere";
+    let (pipeline, store) = displaced("store-gap-earliest");
+    let on_gap = ["--set", "input.on_gap=earliest"];
+    let mut host = store.passthrough(&pipeline, &on_gap);
+    host.wait_for_log(skipped, SOON);
+    store.wait_for(&[(0, 3)]);
+    stop(host);
+    assert_eq!(texts(&pipeline.outputs()), ["0", "1", "2"]);
+
+    let (pipeline, store) = displaced("store-gap-latest");
+    let on_gap = ["--set", "input.on_gap=latest"];
+    let mut host = store.passthrough(&pipeline, &on_gap);
+    host.wait_for_log(skipped, SOON);
+    // Before anything is read from there.
+    store.wait_for(&[(0, 3)]);
+    pipeline.feed_at_once(["3"]);
+    store.wait_for(&[(0, 4)]);
+    stop(host);
+    assert_eq!(texts(&pipeline.outputs()), ["3"]);
+
+    let (pipeline, store) = displaced("store-gap-until");
+    let more = ["--until", "end", "--set", "input.on_gap=earliest"];
+    let mut host = store.passthrough(&pipeline, &more);
+    expect_exit(&mut host, 0);
+    assert_eq!(texts(&pipeline.outputs()), ["0", "1", "2"]);
+    assert_eq!(store.positions(), [(0, 3)].into());
+}
+
+#[test]
+fn reset_moves_all_positions_of_the_store_to_the_start() {
+    let pipeline = Pipeline::new("store-reset", 2);
+    let store = Store::new();
+    pipeline.feed((0..10).map(|n| record(n, 2)));
+    let until = ["--until", "end"];
+    let mut host = store.passthrough(&pipeline, &until);
+    expect_exit(&mut host, 0);
+    let ends = store.positions();
+
+    let more = [&until[..], &["--reset", "--start", "earliest"]].concat();
+    let mut host = store.passthrough(&pipeline, &more);
+    expect_exit(&mut host, 0);
+    assert_eq!(pipeline.count(), Ok(20));
+    assert_eq!(store.positions(), ends);
+    let said = host.stderr();
+    let moved = said.lines().filter(|line| line.contains("(--reset)"));
+    assert_eq!(moved.count(), 2);
+
+    // One start that can't be found out leaves all positions alone.
+    let start = format!("input.start.{}/1=offset:99", pipeline.input);
+    let more = ["--reset", "--set", "input.start=earliest", "--set", &*start];
+    let host = store.passthrough(&pipeline, &more);
+    assert_refused(host, 1, &["offset 99", "input.start"]);
+    assert_eq!(store.positions(), ends);
+}
+
+#[test]
+fn workers_that_have_nothing_left_do_not_end_the_run_of_the_others() {
+    let pipeline = Pipeline::new("store-until", 2);
+    let store = Store::new();
+    pipeline.feed((0..5000).map(|n| record(n, 1)));
+    let mut host = store.passthrough(&pipeline, &["--until", "end", "--workers", "3"]);
+    expect_exit(&mut host, 0);
+    assert_says(&host.stderr(), &["the end is reached"]);
+    assert_all_once_in_order(&pipeline.outputs(), 5000);
+    assert_eq!(store.positions(), [(0, 5000), (1, 0)].into());
+}
+
+/// A run with a store that has read three records of its topic.
+#[track_caller]
+fn reading(pipeline: &Pipeline, store: &Store, more: &[&str]) -> Host {
+    pipeline.feed_at_once(["0", "1", "2"]);
+    let more = [&["--set", "input.discover=1s"], more].concat();
+    let host = store.passthrough(pipeline, &more);
+    store.wait_for(&[(0, 3)]);
+    host
+}
+
+/// The old position lies within the new topic.
+const NEW: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+#[test]
+fn a_topic_that_was_made_again_between_two_runs_is_noticed() {
+    let pipeline = Pipeline::new("store-remade", 1);
+    let store = Store::new();
+    stop(reading(&pipeline, &store, &[]));
+    pipeline.client.delete_topic(&pipeline.input);
+    make_again(&pipeline, &NEW);
+    let until = ["--until", "end"];
+    for more in [&[][..], &until] {
+        let host = store.passthrough(&pipeline, more);
+        let way_out = format!(
+            "host recovery reset {} {} --forget",
+            store.path(),
+            pipeline.input
+        );
+        assert_refused(
+            host,
+            1,
+            &["deleted and made again", "input.on_gap", &way_out],
+        );
+        assert_eq!(store.positions(), [(0, 3)].into());
+    }
+    assert_eq!(pipeline.count(), Ok(3));
+
+    let more = [&until[..], &["--set", "input.on_gap=earliest"]].concat();
+    let mut host = store.passthrough(&pipeline, &more);
+    expect_exit(&mut host, 0);
+    assert_eq!(pipeline.count(), Ok(3 + 5));
+    assert_eq!(store.positions(), [(0, 5)].into());
+    // It is the new topic's position now.
+    let mut host = store.passthrough(&pipeline, &until);
+    expect_exit(&mut host, 0);
+    assert_eq!(pipeline.count(), Ok(3 + 5));
+}
+
+#[test]
+fn a_topic_that_was_made_again_between_two_runs_is_begun_on_demand() {
+    let ways: [fn(&Pipeline, &Store) -> Vec<String>; 3] = [
+        |pipeline, store| {
+            store.reset(&[&pipeline.input, "--forget"]);
+            Vec::new()
+        },
+        |pipeline, store| {
+            store.reset(&[&format!("{}/0", pipeline.input), "0"]);
+            Vec::new()
+        },
+        |_, _| {
+            ["--reset", "--start", "earliest"]
+                .map(str::to_owned)
+                .to_vec()
+        },
+    ];
+    for (number, way) in ways.into_iter().enumerate() {
+        let pipeline = Pipeline::new(&format!("store-remade-{number}"), 1);
+        let store = Store::new();
+        stop(reading(&pipeline, &store, &[]));
+        pipeline.client.delete_topic(&pipeline.input);
+        make_again(&pipeline, &NEW);
+        let more = way(&pipeline, &store);
+        let mut all = vec!["--until", "end"];
+        all.extend(more.iter().map(String::as_str));
+        let mut host = store.passthrough(&pipeline, &all);
+        expect_exit(&mut host, 0);
+        assert_eq!(pipeline.count(), Ok(3 + 5));
+        assert_eq!(store.positions(), [(0, 5)].into());
+    }
+}
+
+#[test]
+fn a_topic_that_is_made_again_while_it_is_read_is_a_gap() {
+    let pipeline = Pipeline::new("store-remade-stop", 1);
+    let store = Store::new();
+    let host = reading(&pipeline, &store, &[]);
+    pipeline.client.delete_topic(&pipeline.input);
+    make_again(&pipeline, &NEW);
+    assert_refused(host, 1, &["deleted and made again", &store.path()]);
+
+    let pipeline = Pipeline::new("store-remade-on", 1);
+    let store = Store::new();
+    let host = reading(&pipeline, &store, &["--set", "input.on_gap=earliest"]);
+    pipeline.client.delete_topic(&pipeline.input);
+    make_again(&pipeline, &NEW);
+    store.wait_for(&[(0, 5)]);
+    stop(host);
+    let outputs = pipeline.outputs();
+    let read = texts(&outputs);
+    assert!(NEW.iter().all(|value| read.contains(value)), "{read:?}");
+    // It is the new topic's position.
+    let mut host = store.passthrough(&pipeline, &["--until", "end"]);
+    expect_exit(&mut host, 0);
+    assert_eq!(store.positions(), [(0, 5)].into());
+}
+
 #[test]
 fn two_processes_share_the_input_with_a_store_each() {
     let pipeline = Pipeline::new("store-shares", 4);
@@ -620,18 +808,28 @@ fn a_replay_of_dead_letters_leaves_the_store_alone() {
     let host = store.start(&pipeline, &guest("puppet"), &dead);
     store.wait_for(&[(0, 2)]);
 
-    // Also while the run has it.
-    let mut arguments = pipeline.arguments(&guest("puppet"));
-    arguments.splice(0..1, ["dlq", "replay", &pipeline.dead].map(str::to_owned));
-    arguments.extend(["--recovery".to_owned(), store.path()]);
-    let mut replay = Host::run(arguments);
-    expect_exit(&mut replay, 0);
-    assert_says(
-        &replay.stdout(),
-        &["1 dead letter of pipeline puppet replayed"],
-    );
+    // Also while the run has it. What else a pipeline's file may say is of no matter:
+    // a replay begins and ends where it does.
+    let replay = |set: &[&str]| {
+        let mut arguments = pipeline.arguments(&guest("puppet"));
+        arguments.splice(0..1, ["dlq", "replay", &pipeline.dead].map(str::to_owned));
+        let set = set.iter().flat_map(|set| ["--set", set]);
+        arguments.extend(set.map(str::to_owned));
+        let mut replay = Host::run(arguments);
+        expect_exit(&mut replay, 0);
+        assert_says(
+            &replay.stdout(),
+            &["1 dead letter of pipeline puppet replayed"],
+        );
+    };
+    let dir = format!("recovery.dir={}", store.path());
+    replay(&[&dir]);
+    // Each replay leaves a letter for the next one.
+    replay(&[&dir, "input.until=offset:0", "input.start=latest"]);
+    replay(&["delivery.guarantee=exactly-once", "input.until=offset:0"]);
     stop(host);
     assert_eq!(store.positions(), [(0, 2)].into());
+    assert_eq!(pipeline.letters().len(), 4);
 }
 
 #[test]

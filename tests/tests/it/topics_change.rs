@@ -78,7 +78,7 @@ fn reading(pipeline: &Pipeline, more: &[&str]) -> Host {
 
 /// Makes the topic again, as soon as the broker takes the name.
 #[track_caller]
-fn make_again(pipeline: &Pipeline, values: &[&str]) {
+pub fn make_again(pipeline: &Pipeline, values: &[&str]) {
     eventually_ok(SOON, "the name to be free", || {
         pipeline
             .client

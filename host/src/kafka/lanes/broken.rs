@@ -86,7 +86,7 @@ impl Lanes {
             }
             lane.broken = Some(Broken::Told);
             let to = match broken {
-                Broken::Remade => match gaps::remade(*on_gap, &partition.topic)? {
+                Broken::Remade => match gaps::remade(*on_gap, keeper, &partition.topic)? {
                     OnGap::Latest => held.next,
                     OnGap::Stop | OnGap::Earliest => held.first,
                 },
@@ -115,7 +115,7 @@ impl Lanes {
         if changes != std::mem::replace(&mut self.changes, changes)
             && let Some(topic) = lineage.inputs.a_remade_one()
         {
-            gaps::remade(self.reading.on_gap, &topic)?;
+            gaps::remade(self.reading.on_gap, &self.reading.keeper, &topic)?;
             self.opened = true;
         }
         if std::mem::take(&mut self.opened) {

@@ -223,3 +223,38 @@ fn another_share_is_accepted_on_demand() {
     };
     assert_eq!(contents.claimed_by(&whole), Ok(contents));
 }
+
+/// Of which partitions of topic `a` it is known of which topic they are.
+#[track_caller]
+fn assert_ids(contents: &Contents, wanted: &[i32]) {
+    let numbers = contents.ids.keys().map(|partition| partition.partition);
+    assert_eq!(numbers.collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn a_topics_id_goes_with_the_position_that_is_of_it() {
+    let signed = || {
+        let mut contents = begun();
+        contents.put(of("a", 0), NextOffset(11), TopicId::read("id"));
+        contents.put(of("a", 1), NextOffset(21), TopicId::read("id"));
+        contents
+    };
+    assert_ids(&signed(), &[0, 1]);
+    let mut contents = signed();
+    contents.put(of("a", 0), NextOffset(12), None);
+    assert_ids(&contents, &[1]);
+    // Moved by hand, perhaps in a topic that was made again.
+    contents.move_to(&of("a", 1), at(5)).unwrap();
+    assert_ids(&contents, &[]);
+    let mut contents = signed();
+    contents.set_share(share("1"));
+    assert_ids(&contents, &[1]);
+    contents.forget_topic("a").unwrap();
+    assert_ids(&contents, &[]);
+    let mut contents = signed();
+    contents.set_topics(&["b".to_owned()]);
+    assert_ids(&contents, &[]);
+    let mut contents = signed();
+    contents.forget_all();
+    assert_ids(&contents, &[]);
+}

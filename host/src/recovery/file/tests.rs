@@ -57,6 +57,7 @@ fn what_was_written_is_found_again() {
                 let b = |number| TopicPartition::new("b", number);
                 contents.places.insert(b(0), Place::Start);
                 contents.places.insert(b(4), Place::Beginning);
+                contents.put(b(5), NextOffset(9), TopicId::read("id"));
             })
             .unwrap();
         store.contents().clone()
@@ -69,6 +70,27 @@ fn what_was_written_is_found_again() {
         .unwrap();
     drop(store);
     assert_eq!(Store::look(dir.path()).unwrap(), Contents::default());
+}
+
+#[test]
+fn a_store_of_the_first_kind_knows_no_topics_ids() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(standing_at(dir.path(), 1));
+    {
+        let database = open(dir.path()).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction.delete_table(IDS).unwrap();
+        transaction.commit().unwrap();
+    }
+    assert_eq!(offset(&Store::look(dir.path()).unwrap()), 1);
+    let mut store = Store::open(dir.path()).unwrap();
+    let (partition, id) = (TopicPartition::new("a", 0), TopicId::read("id"));
+    store
+        .write(|contents| contents.put(partition.clone(), NextOffset(2), id.clone()))
+        .unwrap();
+    drop(store);
+    let held = Store::look(dir.path()).unwrap();
+    assert_eq!(held.ids.get(&partition).cloned(), id);
 }
 
 #[test]

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
@@ -21,6 +22,25 @@ fn writer(dir: &Path, partitions: i32) -> (Writer, JoinHandle<Store>) {
     Writer::start(store).unwrap()
 }
 
+/// Whatever was noted, by all clones.
+#[derive(Clone, Default)]
+struct Told(Arc<Mutex<BTreeMap<TopicPartition, TopicId>>>);
+
+impl Origins for Told {
+    fn look(&self) {}
+
+    fn id_of(&self, partition: &TopicPartition) -> Option<TopicId> {
+        lock(&self.0).get(partition).cloned()
+    }
+
+    fn note(&self, partition: &TopicPartition, id: Option<TopicId>) {
+        match id {
+            Some(id) => lock(&self.0).insert(partition.clone(), id),
+            None => lock(&self.0).remove(partition),
+        };
+    }
+}
+
 fn of(partition: i32) -> TopicPartition {
     TopicPartition::new("a", partition)
 }
@@ -34,7 +54,7 @@ fn a_position_that_was_committed_now_is_in_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let (writer, thread) = writer(dir.path(), 2);
     let (own, _events) = mailbox(Doorbell::for_this_thread());
-    let mut offsets = writer.offsets(own);
+    let mut offsets = writer.offsets(own, Box::<Told>::default());
     assert_eq!(offsets.stored(&[of(0), of(1)]).unwrap(), [None, None]);
     offsets
         .commit_now(&[(of(1), NextOffset(5))], soon())
@@ -57,7 +77,7 @@ fn a_commit_is_answered_in_the_workers_mailbox_and_rings() {
     let (writer, thread) = writer(dir.path(), 2);
     let bell = Doorbell::for_this_thread();
     let (own, events) = mailbox(bell.clone());
-    let mut offsets = writer.offsets(own);
+    let mut offsets = writer.offsets(own, Box::<Told>::default());
     offsets.commit(&[(of(0), NextOffset(3))]).unwrap();
     let begun = Instant::now();
     let event = loop {
@@ -84,7 +104,7 @@ fn a_commit_that_fails_is_told_and_the_next_one_is_taken() {
     let broken = store.broken_once();
     let (writer, thread) = Writer::start(broken).unwrap();
     let (own, events) = mailbox(Doorbell::for_this_thread());
-    let mut offsets = writer.offsets(own);
+    let mut offsets = writer.offsets(own, Box::<Told>::default());
     let file = dir.path().join("positions.redb");
     let away = dir.path().join("away");
     std::fs::rename(&file, &away).unwrap();
@@ -106,6 +126,31 @@ fn a_commit_that_fails_is_told_and_the_next_one_is_taken() {
 }
 
 #[test]
+fn a_position_is_kept_with_its_topics_id_and_told_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (writer, thread) = writer(dir.path(), 2);
+    let id = TopicId::read("one");
+    let (own, _events) = mailbox(Doorbell::for_this_thread());
+    let told = Told::default();
+    told.note(&of(0), id.clone());
+    let mut offsets = writer.offsets(own, Box::new(told));
+    let positions = [(of(0), NextOffset(3)), (of(1), NextOffset(4))];
+    offsets.commit_now(&positions, soon()).unwrap();
+    drop((writer, offsets));
+    let store = thread.join().unwrap();
+
+    let (writer, thread) = Writer::start(store).unwrap();
+    let (own, _events) = mailbox(Doorbell::for_this_thread());
+    let told = Told::default();
+    told.note(&of(1), TopicId::read("somebody else's"));
+    let mut offsets = writer.offsets(own, Box::new(told.clone()));
+    offsets.stored(&[of(0), of(1)]).unwrap();
+    assert_eq!((told.id_of(&of(0)), told.id_of(&of(1))), (id, None));
+    drop((writer, offsets));
+    thread.join().unwrap();
+}
+
+#[test]
 fn all_workers_share_one_store() {
     let dir = tempfile::tempdir().unwrap();
     let (writer, thread) = writer(dir.path(), 8);
@@ -114,7 +159,7 @@ fn all_workers_share_one_store() {
             let writer = writer.clone();
             scope.spawn(move || {
                 let (own, events) = mailbox(Doorbell::for_this_thread());
-                let mut offsets = writer.offsets(own);
+                let mut offsets = writer.offsets(own, Box::<Told>::default());
                 for offset in 1..=50 {
                     let positions = [(of(partition), NextOffset(offset))];
                     offsets.commit(&positions).unwrap();
