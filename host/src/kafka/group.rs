@@ -10,8 +10,8 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
 use super::events::{Events, Kind};
-use super::identity::{Inputs, Lineage};
 use super::lanes::{Lanes, Reading};
+use super::lineage::{Inputs, Lineage};
 use super::membership::{Place, is_outage, never_takes};
 use super::others::Others;
 use super::positions::{ASK, Ask, GroupOffsets};

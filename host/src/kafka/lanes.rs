@@ -13,8 +13,8 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use self::broken::Broken;
 use super::context::Consumer;
-use super::identity::Lineage;
 use super::keeper::Keeper;
+use super::lineage::Lineage;
 use super::queue::{Queue, cached_end, position};
 use super::record::Fetched;
 use crate::config::OnGap;

@@ -10,7 +10,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
-use super::identity::Lineage;
+use super::lineage::Lineage;
 use super::queue::{Queue, metadata};
 use crate::pipeline::ports::{Fatal, Interrupted, OffsetStore};
 use crate::record::{NextOffset, TopicPartition};

@@ -10,7 +10,7 @@ use rdkafka::consumer::Consumer as _;
 
 use super::context::{Consumer, Context};
 use super::group::Membership;
-use super::identity::Lineage;
+use super::lineage::Lineage;
 use super::positions::{ASK, Ask, GroupOffsets};
 use crate::pipeline::ports::{Fatal, Interrupted, OffsetStore as _};
 use crate::record::{NextOffset, TopicPartition};

@@ -19,7 +19,7 @@ use rdkafka::consumer::Consumer as _;
 use rdkafka::types::RDKafkaErrorCode;
 
 use super::context::Consumer;
-use super::identity::Lineage;
+use super::lineage::Lineage;
 use super::positions::GroupOffsets;
 use super::producer::Producer;
 use crate::pipeline::ports::{Commit, Fatal};

@@ -15,7 +15,7 @@ use crate::kafka::assigned::{self, AssignedSource};
 use crate::kafka::assigner::Assigner;
 use crate::kafka::cluster::{Cluster, REACH};
 use crate::kafka::group::Membership;
-use crate::kafka::identity::Lineage;
+use crate::kafka::lineage::Lineage;
 use crate::kafka::properties;
 use crate::pipeline::mailbox::mailbox;
 use crate::pipeline::ports::Fatal;

@@ -8,7 +8,7 @@ use crate::config::{Choice, Pipeline};
 use crate::doorbell::Doorbell;
 use crate::identity::Identity;
 use crate::kafka::group::{self, Membership};
-use crate::kafka::identity::Lineage;
+use crate::kafka::lineage::Lineage;
 use crate::kafka::positions::GroupOffsets;
 use crate::kafka::properties;
 use crate::kafka::rules::Rules;

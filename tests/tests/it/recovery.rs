@@ -191,7 +191,7 @@ fn sigkill_among_culprits_rejects_no_other_record_and_loses_none_with_a_store() 
         "200ms",
     ];
     let start = || store.start(&pipeline, &guest("puppet"), &more);
-    for _ in 0..5 {
+    for _ in 0..10 {
         let before = pipeline.count().expect("it is there");
         let mut host = start();
         pipeline.wait_for_count(before + 1, SOON);
