@@ -254,15 +254,14 @@ pub fn idle() {
     tracing::info!("this worker has no partition: there are more workers than partitions");
 }
 
-pub fn revoked(partitions: &[TopicPartition], undone: usize) {
-    if undone == 0 {
+pub fn revoked(partitions: &[TopicPartition], is_drained: bool) {
+    if is_drained {
         tracing::info!(partitions = %List(partitions), "partitions given up, drained and committed");
     } else {
         tracing::warn!(
             partitions = %List(partitions),
-            undone,
-            "partitions given up before everything in flight was acknowledged; their next owner \
-             reads the rest again"
+            "partitions given up before everything in flight was done; their next owner reads the \
+             rest again"
         );
     }
 }

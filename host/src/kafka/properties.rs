@@ -200,10 +200,14 @@ fn only_committed(pipeline: &Pipeline, settings: &Settings) -> Result<(), Config
     const PROPERTY: &str = "isolation.level";
     match consumer(pipeline, 0, 1).get(PROPERTY) {
         None | Some("read_committed") => Ok(()),
-        Some(other) => Err(ConfigError(format!(
-            "{PROPERTY} can't be {other} with {}: what is read must count itself",
-            settings.place("delivery.guarantee")
-        ))),
+        Some(other) => {
+            let key = set_by_user(settings, "kafka.consumer.", PROPERTY);
+            Err(ConfigError(format!(
+                "{}: {PROPERTY} can't be {other} with {}: what is read must count itself",
+                settings.place(key.as_deref().unwrap_or(PROPERTY)),
+                settings.place("delivery.guarantee")
+            )))
+        }
     }
 }
 
@@ -281,17 +285,20 @@ fn room_for_the_largest(config: &ClientConfig, settings: &Settings) -> Result<()
     }
 }
 
+/// Where the user set a property: for one client, or for both.
+fn set_by_user(settings: &Settings, section: &str, name: &str) -> Option<String> {
+    [section, "kafka.properties."]
+        .map(|section| format!("{section}{name}"))
+        .into_iter()
+        .find(|key| settings.origin(key).is_some())
+}
+
 fn refused(
     created: Result<(), KafkaError>,
     section: &str,
     settings: &Settings,
 ) -> Result<(), ConfigError> {
-    let set_by_user = |name: &str| {
-        [section, "kafka.properties."]
-            .map(|section| format!("{section}{name}"))
-            .into_iter()
-            .find(|key| settings.origin(key).is_some())
-    };
+    let set_by_user = |name: &str| set_by_user(settings, section, name);
     match created {
         Ok(()) => Ok(()),
         Err(KafkaError::ClientConfig(_, description, name, value)) => {

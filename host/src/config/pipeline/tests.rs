@@ -235,6 +235,10 @@ fn exactly_once_reads_what_counts_itself() {
     let error = error(&format!(
         "{exactly_once}\n[kafka.consumer]\n'isolation.level' = 'read_uncommitted'"
     ));
+    assert!(
+        error.starts_with("kafka.consumer.isolation.level (pipeline.toml, line 5): "),
+        "{error}"
+    );
     assert!(error.contains("read_uncommitted"), "{error}");
 }
 

@@ -64,18 +64,19 @@ where
             // What was sent of these counts together with all else, or not at all:
             // once they are somebody else's, a commit could go over what became of
             // them there.
-            if !self.end_transaction(self.last_ack(deadline))? && !self.is_clean() {
+            let ended = self.end_transaction(self.last_ack(deadline))?;
+            if !ended && !self.is_clean() {
                 self.doom("partitions were given up", Blame::Surroundings);
             }
-            let lanes = self.take_lanes(partitions);
-            telemetry::revoked(partitions, in_flight(&lanes));
+            self.take_lanes(partitions);
+            telemetry::revoked(partitions, ended);
             return Ok(self.source.release(partitions)?);
         }
         self.drain(self.last_ack(deadline), |lane| {
             partitions.contains(&lane.partition)
         })?;
         let mut lanes = self.take_lanes(partitions);
-        telemetry::revoked(partitions, in_flight(&lanes));
+        telemetry::revoked(partitions, in_flight(&lanes) == 0);
         let positions = take_positions(lanes.iter_mut(), Progress::unstored);
         // The coordinator may refuse for a moment while the group changes.
         let enough = deadline.min(self.source.now() + FOR_THE_COMMIT);
