@@ -323,7 +323,7 @@ pub trait Transform {
 }
 
 /// The user's code for a format: bytes of one kind in, bytes of another out.
-pub trait Convert {
+pub trait Convert: Send {
     /// One result a payload, in order: an error is that payload's own. `latest`:
     /// the records' latest timestamp, in milliseconds.
     fn convert(

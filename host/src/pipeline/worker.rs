@@ -351,6 +351,7 @@ where
                 self.close_transaction();
                 return Ok(Pace::Idle);
             }
+            let lane = &self.lanes[index];
             if lane.work.as_ref().is_some_and(|w| w.judged.is_empty()) {
                 pace = self.judge(index)?;
             }

@@ -10,7 +10,7 @@ use crate::codec::{Coded, Decoding, Encoding, Topics};
 use crate::config::{Coding, Fields, Format, Pipeline, Plugin};
 use crate::pipeline::ports::{Convert, Fatal};
 use crate::plugin::component::{Component, Loaded};
-use crate::plugin::{Converter, Engine, Instance, Kind};
+use crate::plugin::{CodecInstance, Engine, Instance, Kind};
 use crate::record::Field;
 use crate::registry::Registry;
 use crate::telemetry;
@@ -130,7 +130,7 @@ impl Codecs {
         let Some((_, _, component)) = self.plugins.iter().find(of) else {
             return Ok(None);
         };
-        Ok(Some(Box::new(Converter::new(component)?)))
+        Ok(Some(Box::new(CodecInstance::new(component)?)))
     }
 }
 

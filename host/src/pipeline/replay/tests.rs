@@ -3,6 +3,13 @@ use crate::pipeline::dead_letter::{self, Provenance};
 use crate::pipeline::fakes::{FakeRecord, World, output, partition};
 use crate::record::{Output, OutputHeaders, Rejected, Stage};
 
+/// What the plugin says of records on their way again.
+fn judged<R: Record>(world: &World, records: &[R]) -> Vec<Verdict> {
+    let judged = Again(world.ports().3).judge(&partition(0), records);
+    let judged = judged.expect("it judges").into_iter();
+    judged.map(|judged| judged.verdict).collect()
+}
+
 fn provenance(pipeline: &str) -> Provenance {
     Provenance {
         pipeline: pipeline.to_owned(),
@@ -96,9 +103,7 @@ fn what_is_not_this_pipelines_is_counted_and_passed_over() {
     let counts: Vec<_> = skipped.counts().into_iter().collect();
     assert_eq!(counts, [(String::new(), 1), ("other".to_owned(), 2)]);
     let world = World::default();
-    let verdicts = Again(world.ports().3)
-        .process(&partition(0), &records)
-        .unwrap();
+    let verdicts = judged(&world, &records);
     let names: Vec<_> = verdicts.iter().map(Verdict::name).collect();
     assert_eq!(names, ["forward", "drop", "drop", "drop"]);
     assert_eq!(world.calls(), [[42]]);
@@ -118,9 +123,7 @@ fn the_plugin_sees_batches_of_one_partition_in_the_order_of_their_offsets() {
         let text = format!("{number}/{offset}");
         world.says(number, offset, Verdict::Replace(output(&text)));
     }
-    let verdicts = Again(world.ports().3)
-        .process(&partition(0), &records)
-        .unwrap();
+    let verdicts = judged(&world, &records);
     let expected: Vec<Verdict> = places
         .iter()
         .map(|(number, offset)| Verdict::Replace(output(&format!("{number}/{offset}"))))
@@ -140,9 +143,7 @@ fn a_letter_without_its_value_fails_and_names_its_source() {
         letter("clean", &FakeRecord::new(3, 43), 1),
     ]);
     let world = World::default();
-    let verdicts = Again(world.ports().3)
-        .process(&partition(0), &records)
-        .unwrap();
+    let verdicts = judged(&world, &records);
     let Verdict::Fail(reason) = &verdicts[0] else {
         panic!("{verdicts:?}");
     };
@@ -164,8 +165,9 @@ fn a_fault_in_one_batch_is_a_fault_of_the_call() {
     );
     let world = World::default();
     world.state().poison.insert((1, 5));
-    let fault = Again(world.ports().3)
-        .process(&partition(0), &records)
-        .unwrap_err();
+    let halt = Again(world.ports().3).judge(&partition(0), &records);
+    let Err(Halt::Fault(Stage::Transform, fault)) = halt else {
+        panic!("{halt:?}");
+    };
     assert_eq!(fault.to_string(), "offset 5 is poison");
 }

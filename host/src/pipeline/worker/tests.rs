@@ -8,7 +8,9 @@ use crate::pipeline::fakes::{
     partition,
 };
 use crate::pipeline::ports::{Fault, Outcome, Refusal};
-use crate::record::{Output, OutputHeaders, OwnedHeader, Payload, Rejected, Stage, Timestamp};
+use crate::record::{
+    Output, OutputHeaders, OwnedHeader, Payload, Rejected, Stage, Timestamp, Verdict,
+};
 
 mod codecs;
 mod looks;
