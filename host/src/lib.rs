@@ -9,6 +9,7 @@
 //! acknowledged by the broker. ARCHITECTURE.md is the map.
 
 pub mod cli;
+pub mod codec;
 pub mod config;
 pub mod doorbell;
 pub mod identity;
