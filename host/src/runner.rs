@@ -29,7 +29,7 @@ use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::Skipped;
 use crate::pipeline::stalls::Stalls;
 use crate::plugin::component::{Component, Loaded};
-use crate::plugin::{Engine, Instance, THREAD_STACK};
+use crate::plugin::{Engine, Instance, Kind, THREAD_STACK};
 use crate::recovery::Store;
 use crate::stop::Stop;
 use crate::telemetry::{self, Counters};
@@ -350,7 +350,7 @@ impl Drop for Ended {
 
 fn load(pipeline: &Pipeline) -> Result<(Arc<Component>, Vec<Instance>), Fatal> {
     let engine = Engine::new()?;
-    let component = Arc::new(Component::load(&engine, &pipeline.plugin)?);
+    let component = Arc::new(Component::load(&engine, &pipeline.plugin, Kind::Transform)?);
     let instances = (0..pipeline.workers)
         .map(|_| Instance::new(&component))
         .collect::<Result<_, Fatal>>()?;
