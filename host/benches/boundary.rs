@@ -10,7 +10,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use millrace_host::config::Plugin;
 use millrace_host::pipeline::ports::Transform as _;
-use millrace_host::plugin::{Component, Engine, Instance};
+use millrace_host::plugin::{Component, Engine, Instance, Kind};
 use millrace_host::record::{Header, Record, Timestamp, TopicPartition};
 
 struct Plain {
@@ -63,7 +63,8 @@ fn instance(plugin: &str) -> Instance {
         call: Duration::from_secs(30),
     };
     let engine = Engine::new().expect("an engine");
-    let component = Component::load(&engine, &settings).expect("run `make plugins` first");
+    let component =
+        Component::load(&engine, &settings, Kind::Transform).expect("run `make plugins` first");
     Instance::new(&Arc::new(component)).expect("an instance")
 }
 

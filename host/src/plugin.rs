@@ -1,23 +1,28 @@
 //! The user's code: the only room that names `wasmtime`. From a file to a
-//! checked, compiled component, and from that to an instance in each worker,
-//! which implements the worker loop's transform port.
+//! checked, compiled component, and from that to an instance in each worker: a
+//! transform's, which implements the worker loop's port, or a codec's.
 
 mod bindings;
 mod cache;
+pub mod codec;
 pub mod component;
 mod contract;
 mod convert;
 mod engine;
+mod guest;
 mod id;
 pub mod instance;
+mod kind;
 mod limits;
 mod reason;
 mod said;
 mod state;
 mod wasi;
 
+pub use codec::CodecInstance;
 pub use component::Component;
 pub use contract::{CONTRACT, Refused};
 pub use engine::{Engine, THREAD_STACK};
 pub use id::PluginId;
 pub use instance::Instance;
+pub use kind::Kind;

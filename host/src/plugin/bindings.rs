@@ -8,3 +8,27 @@ wasmtime::component::bindgen!({
     world: "transformer",
     ownership: Borrowing { duplicate_if_necessary: true },
 });
+
+pub mod decoder {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "decoder",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        with: {
+            "millrace:plugin/types": super::millrace::plugin::types,
+            "millrace:plugin/log": super::millrace::plugin::log,
+        },
+    });
+}
+
+pub mod encoder {
+    wasmtime::component::bindgen!({
+        path: "../wit",
+        world: "encoder",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        with: {
+            "millrace:plugin/types": super::millrace::plugin::types,
+            "millrace:plugin/log": super::millrace::plugin::log,
+        },
+    });
+}

@@ -6,17 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 
-use super::bindings::TransformerPre;
 use super::bindings::millrace::plugin::log;
 use super::cache::Slot;
 use super::contract;
 use super::engine::Engine;
 use super::id::PluginId;
+use super::kind::{Kind, Linked};
 use super::state::State;
 use crate::config::Plugin;
 use crate::pipeline::ports::Fatal;
@@ -35,7 +35,7 @@ pub struct Component {
     pub took: Duration,
     pub(super) settings: Plugin,
     pub(super) engine: Engine,
-    pub(super) pre: TransformerPre<State>,
+    pub(super) linked: Linked,
     /// How many instances gave way to a fresh one, of all workers.
     pub(super) recycled: AtomicU64,
 }
@@ -45,26 +45,39 @@ impl Component {
         &self.engine
     }
 
-    /// Reads, checks, compiles and links the file. Takes milliseconds from the
-    /// cache, and up to seconds without.
-    pub fn load(engine: &Engine, settings: &Plugin) -> Result<Self, Fatal> {
+    /// Reads, checks, compiles and links the file, to be run as this kind. Takes
+    /// milliseconds from the cache, and up to seconds without.
+    pub fn load(engine: &Engine, settings: &Plugin, kind: Kind) -> Result<Self, Fatal> {
         let begun = Instant::now();
         let path = &settings.path;
         let bytes = std::fs::read(path)
             .with_context(|| format!("plugin {} can't be read", path.display()))?;
-        contract::check(&bytes).with_context(|| format!("{} is no plugin", path.display()))?;
+        contract::check(&bytes, kind)
+            .with_context(|| format!("{} is no {kind} plugin", path.display()))?;
         let id = PluginId {
             name: stem(path),
             digest: hex(&Sha256::digest(&bytes)).into(),
         };
         let slot = Slot::of(&id.digest, engine);
-        Self::link(engine, settings, id, &bytes, slot.as_ref(), begun)
+        Self::link(engine, settings, kind, id, &bytes, slot.as_ref(), begun)
+    }
+
+    /// Refuses another face than the one that it was loaded for.
+    pub(super) fn is_for(&self, kinds: &[Kind]) -> Result<(), Fatal> {
+        let kind = self.linked.kind();
+        ensure!(
+            kinds.contains(&kind),
+            "plugin {} was loaded as a {kind}",
+            self.id
+        );
+        Ok(())
     }
 
     /// Compiles, or takes from its slot of the cache, and links.
     fn link(
         engine: &Engine,
         settings: &Plugin,
+        kind: Kind,
         id: PluginId,
         bytes: &[u8],
         slot: Option<&Slot>,
@@ -73,9 +86,9 @@ impl Component {
         let path = &settings.path;
         let (component, loaded) = compiled(engine, &id, bytes, slot)
             .with_context(|| format!("plugin {} does not compile", path.display()))?;
-        let pre = linker(engine)
+        let linked = linker(engine)
             .and_then(|linker| linker.instantiate_pre(&component))
-            .and_then(TransformerPre::new)
+            .and_then(|pre| Linked::new(kind, pre))
             .map_err(|error| anyhow!("{error:#}"))
             .with_context(|| {
                 format!(
@@ -90,20 +103,20 @@ impl Component {
             took: begun.elapsed(),
             settings: settings.clone(),
             engine: engine.clone(),
-            pre,
+            linked,
             recycled: AtomicU64::new(0),
         })
     }
 
     /// From bytes that are no file, past the cache.
     #[cfg(test)]
-    pub(super) fn of_bytes(engine: &Engine, settings: &Plugin, bytes: &[u8]) -> Self {
-        contract::check(bytes).expect("it is a plugin");
+    pub(super) fn of_bytes(engine: &Engine, settings: &Plugin, kind: Kind, bytes: &[u8]) -> Self {
+        contract::check(bytes, kind).expect("it is a plugin");
         let id = PluginId {
             name: stem(&settings.path),
             digest: hex(&Sha256::digest(bytes)).into(),
         };
-        Self::link(engine, settings, id, bytes, None, Instant::now()).expect("it links")
+        Self::link(engine, settings, kind, id, bytes, None, Instant::now()).expect("it links")
     }
 }
 

@@ -1,9 +1,11 @@
 //! What a file must be to be a plugin, found out from its bytes before anything
-//! is compiled: a component, of this contract's version, that exports a
-//! transform and imports only what the host gives.
+//! is compiled: a component, of this contract's version, that exports the
+//! interface that is wanted of it and imports only what the host gives.
 
 use semver::Version;
 use wasmparser::{Encoding, Parser, Payload};
+
+use super::kind::Kind;
 
 /// The contract that this host serves: `wit/`.
 pub const CONTRACT: &str = "millrace:plugin@0.1.0";
@@ -43,18 +45,25 @@ pub enum Refused {
         served()
     )]
     OtherContract { found: String },
-    #[error(
-        "it exports no {PACKAGE}/transform (its exports: {}): a transform plugin exports that \
-         interface",
-        if .exports.is_empty() { "none".to_owned() } else { .exports.join(", ") }
-    )]
-    NoTransform { exports: Vec<String> },
+    #[error("{}", lacks(*wanted, exports))]
+    Lacks { wanted: Kind, exports: Vec<String> },
     #[error("{}", not_granted(.0))]
     NotGranted(Vec<String>),
 }
 
 fn served() -> &'static str {
     CONTRACT.rsplit('@').next().unwrap_or(CONTRACT)
+}
+
+fn lacks(wanted: Kind, exports: &[String]) -> String {
+    let exports = match exports {
+        [] => "nothing".to_owned(),
+        some => some.join(", "),
+    };
+    format!(
+        "it exports {exports} and no {wanted}: {} a plugin that exports {PACKAGE}/{wanted}",
+        wanted.keys()
+    )
 }
 
 fn not_granted(imports: &[String]) -> String {
@@ -66,8 +75,8 @@ fn not_granted(imports: &[String]) -> String {
     )
 }
 
-/// Checks the bytes of a file.
-pub fn check(bytes: &[u8]) -> Result<(), Refused> {
+/// Checks the bytes of a file that is to be run as this kind.
+pub fn check(bytes: &[u8], wanted: Kind) -> Result<(), Refused> {
     if bytes.is_empty() {
         return Err(Refused::Empty);
     }
@@ -76,7 +85,6 @@ pub fn check(bytes: &[u8]) -> Result<(), Refused> {
         return Err(Refused::NotWasm(first.join(" ")));
     }
     let (exports, imports) = names(bytes)?;
-    let transform = format!("{PACKAGE}/transform");
     for name in exports.iter().chain(&imports) {
         let (interface, version) = name.split_once('@').unwrap_or((name, "(no version)"));
         if interface.starts_with(&format!("{PACKAGE}/")) && !compatible(version) {
@@ -85,11 +93,12 @@ pub fn check(bytes: &[u8]) -> Result<(), Refused> {
             });
         }
     }
+    let interface = format!("{PACKAGE}/{wanted}");
     if !exports
         .iter()
-        .any(|name| name.split('@').next() == Some(&transform))
+        .any(|name| name.split('@').next() == Some(&interface))
     {
-        return Err(Refused::NoTransform { exports });
+        return Err(Refused::Lacks { wanted, exports });
     }
     let refused: Vec<String> = imports
         .into_iter()

@@ -2,6 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 
+fn check(bytes: &[u8]) -> Result<(), Refused> {
+    super::check(bytes, Kind::Transform)
+}
+
 /// A component in the text format.
 fn component(body: &str) -> Vec<u8> {
     wat::parse_str(format!("(component {body})")).unwrap()
@@ -78,10 +82,7 @@ fn every_beginning_of_a_plugin_is_refused() {
         assert!(
             matches!(
                 refused,
-                Refused::Empty
-                    | Refused::NotWasm(_)
-                    | Refused::Damaged(_)
-                    | Refused::NoTransform { .. }
+                Refused::Empty | Refused::NotWasm(_) | Refused::Damaged(_) | Refused::Lacks { .. }
             ),
             "its first {len} bytes: {refused}"
         );
@@ -123,14 +124,16 @@ fn another_version_of_an_import_is_another_contract() {
     );
 }
 
+fn lacks(wanted: Kind, exports: &[&str]) -> Refused {
+    Refused::Lacks {
+        wanted,
+        exports: exports.iter().map(|name| (*name).to_owned()).collect(),
+    }
+}
+
 #[test]
 fn a_component_without_a_transform_is_refused_with_its_exports() {
-    assert_eq!(
-        refused(&component("")),
-        Refused::NoTransform {
-            exports: Vec::new()
-        }
-    );
+    assert_eq!(refused(&component("")), lacks(Kind::Transform, &[]));
     let other = component(
         "(instance $t)
          (export \"millrace:plugin/serializer@0.1.0\" (instance $t))
@@ -138,14 +141,45 @@ fn a_component_without_a_transform_is_refused_with_its_exports() {
     );
     assert_eq!(
         refused(&other).to_string(),
-        "it exports no millrace:plugin/transform (its exports: millrace:plugin/serializer@0.1.0, \
-         other:pkg/transform@0.1.0): a transform plugin exports that interface"
+        "it exports millrace:plugin/serializer@0.1.0, other:pkg/transform@0.1.0 and no transform: \
+         plugin.path wants a plugin that exports millrace:plugin/transform"
     );
     assert!(
         refused(&component(""))
             .to_string()
-            .contains("its exports: none")
+            .starts_with("it exports nothing and no transform: ")
     );
+}
+
+#[test]
+fn a_codec_is_a_component_that_exports_what_is_wanted_of_it() {
+    let both = component(
+        "(instance $t)
+         (export \"millrace:plugin/deserializer@0.1.0\" (instance $t))
+         (export \"millrace:plugin/serializer@0.1.0\" (instance $t))",
+    );
+    assert_eq!(super::check(&both, Kind::Deserializer), Ok(()));
+    assert_eq!(super::check(&both, Kind::Serializer), Ok(()));
+    assert!(check(&both).is_err());
+
+    let transform = plugin("0.1.0", &[]);
+    let exports = ["millrace:plugin/transform@0.1.0"];
+    for (kind, text) in [
+        (
+            Kind::Deserializer,
+            "it exports millrace:plugin/transform@0.1.0 and no deserializer: decode.key and \
+             decode.value want a plugin that exports millrace:plugin/deserializer",
+        ),
+        (
+            Kind::Serializer,
+            "it exports millrace:plugin/transform@0.1.0 and no serializer: encode.key and \
+             encode.value want a plugin that exports millrace:plugin/serializer",
+        ),
+    ] {
+        let refused = super::check(&transform, kind).unwrap_err();
+        assert_eq!(refused, lacks(kind, &exports));
+        assert_eq!(refused.to_string(), text);
+    }
 }
 
 #[test]
@@ -182,11 +216,7 @@ fn what_only_a_component_inside_exports_or_imports_does_not_count() {
         (instance $t)
         (export \"millrace:plugin/transform@0.1.0\" (instance $t)))
         (core module (memory 1))";
-    let exports = Vec::new();
-    assert_eq!(
-        refused(&component(inside)),
-        Refused::NoTransform { exports }
-    );
+    assert_eq!(refused(&component(inside)), lacks(Kind::Transform, &[]));
     let both = format!(
         "{inside} (instance $t) (export \"millrace:plugin/transform@0.1.0\" (instance $t))"
     );

@@ -1,7 +1,10 @@
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::*;
 use crate::config::Plugin;
+use crate::pipeline::ports::Interrupted;
 use crate::plugin::Engine;
 use crate::record::{Header, Timestamp};
 
@@ -43,7 +46,8 @@ fn instance_with(memory: usize, body: &str) -> Instance {
         call: Duration::from_secs(10),
     };
     let engine = Engine::new().unwrap();
-    let component = Component::of_bytes(&engine, &settings, &wat::parse_str(text).unwrap());
+    let bytes = wat::parse_str(text).unwrap();
+    let component = Component::of_bytes(&engine, &settings, Kind::Transform, &bytes);
     Instance::new(&Arc::new(component)).unwrap()
 }
 
@@ -229,7 +233,7 @@ fn an_instance_that_leaks_is_replaced_before_it_breaks() {
         assert_eq!(call(&mut instance, 10).unwrap(), 10);
     }
     // Three calls are 48 MiB and a little: more than three quarters.
-    let recycled = instance.component.recycled.load(Ordering::Relaxed);
+    let recycled = instance.guest.component.recycled.load(Ordering::Relaxed);
     assert!((25..=34).contains(&recycled), "{recycled}");
 }
 
@@ -239,14 +243,28 @@ fn an_instance_that_does_not_grow_is_kept() {
     for _ in 0..100 {
         call(&mut instance, 10).unwrap();
     }
-    assert_eq!(instance.component.recycled.load(Ordering::Relaxed), 0);
-    assert!(instance.running.is_some());
+    assert_eq!(instance.guest.component.recycled.load(Ordering::Relaxed), 0);
+    assert!(instance.guest.running.is_some());
+}
+
+#[test]
+fn a_call_finds_a_fresh_instance_after_a_discard() {
+    let mut instance = instance(
+        "(memory.size) (if (i32.gt_u (i32.const 3)) (then unreachable))
+         (drop (memory.grow (i32.const 1)))",
+    );
+    for _ in 0..2 {
+        call(&mut instance, 1).unwrap();
+        instance.discard();
+    }
+    call(&mut instance, 1).unwrap();
+    broken(&mut instance);
 }
 
 #[test]
 fn a_call_that_is_given_up_is_no_fault_of_the_plugins() {
     let mut instance = instance("(loop br 0)");
-    let engine = instance.component.engine.clone();
+    let engine = instance.guest.component.engine.clone();
     let giving_up = std::thread::spawn(move || engine.give_up());
     match call(&mut instance, 100) {
         Err(Fault::Fatal(error)) => assert!(error.is::<Interrupted>(), "{error}"),
