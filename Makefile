@@ -13,7 +13,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 PLUGINS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard plugins/*/Cargo.toml examples/*/Cargo.toml)))
 GUESTS := $(basename $(notdir $(wildcard tests/guests/examples/*.rs)))
 
-.PHONY: help demo build plugins guests test bench clean setup setup-test kafka registry
+.PHONY: help demo build plugins guests test bench clean setup setup-test kafka registry python
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,7 +33,7 @@ guests: setup ## the guests of the tests: target/guests/NAME.wasm
 	cargo build --profile plugin --target wasm32-wasip2 -p millrace-test-guests --examples
 	$(call collect,guests,$(WASM)/examples,$(GUESTS))
 
-test: setup-test plugins guests kafka registry ## all tests, against a real Kafka and schema registry
+test: setup-test plugins guests kafka registry python ## all tests, against a real Kafka and schema registry
 # All in one build, the host that the tests start too: built alone, it takes its
 # dependencies with other features, and wasmtime would be compiled twice.
 	cargo build --workspace --all-targets
@@ -57,6 +57,9 @@ kafka: setup-test
 
 registry: setup-test
 	@tests/registry/fetch
+
+python: setup-test
+	@tests/python/fetch
 
 # $(call collect,FOLDER,FROM,NAMES) leaves FROM/NAME.wasm as TARGET/FOLDER/NAME.wasm:
 # each replaced at once, because a running host may be watching it, and nothing
