@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::{BASE, Registry};
 use crate::http::{Answer, Request};
+use crate::ports::free_port;
 use crate::wait::eventually_ok;
 
 /// What happens to a request.
@@ -49,37 +50,59 @@ pub struct Seen {
     pub authorization: Option<String>,
 }
 
-/// Listens from its start until it is dropped. At first all passes.
+/// Listens from its start until it is dropped, but for when it is down. At first all
+/// passes.
 #[derive(Debug)]
 pub struct FakeRegistry {
     address: SocketAddr,
+    upstream: SocketAddr,
     shared: Arc<Shared>,
+    /// None is down.
     listener: Option<JoinHandle<()>>,
 }
 
 impl FakeRegistry {
     /// Before this registry, also where it goes away and comes back.
     pub fn before(registry: &Registry) -> FakeRegistry {
-        let upstream = registry.address;
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a port");
-        let address = listener.local_addr().expect("it is bound");
-        let shared = Arc::new(Shared::default());
-        let theirs = Arc::clone(&shared);
+        let mut fake = FakeRegistry {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, free_port())),
+            upstream: registry.address,
+            shared: Arc::default(),
+            listener: None,
+        };
+        fake.come_back();
+        fake
+    }
+
+    /// From now on connections are refused; requests that are being answered end
+    /// without an answer where they are held.
+    pub fn go_down(&mut self) {
+        self.shared.state().is_down = true;
+        self.shared.changed.notify_all();
+        // Wakes the listener up.
+        let _ = TcpStream::connect(self.address);
+        if let Some(listener) = self.listener.take() {
+            // Its panic was printed, and this may be another's.
+            let _ = listener.join();
+        }
+    }
+
+    /// The end of [`FakeRegistry::go_down`], on the same port.
+    pub fn come_back(&mut self) {
+        let listener = TcpListener::bind(self.address).expect("its port is not taken");
+        self.shared.state().is_down = false;
+        let (shared, upstream) = (Arc::clone(&self.shared), self.upstream);
         let accept = move || {
             for client in listener.incoming() {
-                if theirs.state().ended {
+                if shared.state().is_down {
                     return;
                 }
-                let shared = Arc::clone(&theirs);
+                let shared = Arc::clone(&shared);
                 // A client that goes away while it is served is no failure.
                 thread::spawn(move || client.and_then(|client| shared.serve(&client, upstream)));
             }
         };
-        FakeRegistry {
-            address,
-            shared,
-            listener: Some(thread::spawn(accept)),
-        }
+        self.listener = Some(thread::spawn(accept));
     }
 
     /// What clients take as the registry's URL. It has a path.
@@ -129,14 +152,7 @@ impl FakeRegistry {
 
 impl Drop for FakeRegistry {
     fn drop(&mut self) {
-        self.shared.state().ended = true;
-        self.behave(Behaviour::HangUp);
-        // Wakes the listener up.
-        let _ = TcpStream::connect(self.address);
-        if let Some(listener) = self.listener.take() {
-            // Its panic was printed, and this may be another's.
-            let _ = listener.join();
-        }
+        self.go_down();
     }
 }
 
@@ -154,7 +170,7 @@ struct State {
     /// The header `Authorization`.
     demanded: Option<String>,
     seen: Vec<Seen>,
-    ended: bool,
+    is_down: bool,
 }
 
 impl Default for State {
@@ -164,7 +180,7 @@ impl Default for State {
             script: VecDeque::new(),
             demanded: None,
             seen: Vec::new(),
-            ended: false,
+            is_down: false,
         }
     }
 }
@@ -204,7 +220,7 @@ impl Shared {
         });
         let behaviour = state.script.pop_front();
         let behaviour = behaviour.unwrap_or_else(|| state.always.clone());
-        let is_held = |state: &mut State| matches!(state.always, Behaviour::Hold);
+        let is_held = |state: &mut State| matches!(state.always, Behaviour::Hold) && !state.is_down;
         let behaviour = match behaviour {
             Behaviour::Hold => {
                 let waited = self.changed.wait_while(state, is_held);

@@ -130,11 +130,12 @@ fn a_false_registry_does_what_it_is_told() {
     let registry = shared_registry();
     let subject = unique("false");
     let id = registry.register(&subject, POINT);
-    let fake = FakeRegistry::before(registry);
+    let mut fake = FakeRegistry::before(registry);
+    let url = fake.url();
     let path = format!("/schemas/ids/{id}");
-    let status = || get(&fake.url(), &path).map(|answer| answer.status);
+    let status = || get(&url, &path).map(|answer| answer.status);
 
-    let answer = get(&fake.url(), &path).expect("it passes");
+    let answer = get(&url, &path).expect("it passes");
     let found: Value = serde_json::from_str(&answer.text()).expect("it is JSON");
     assert_eq!(found["schema"], POINT);
 
@@ -144,7 +145,7 @@ fn a_false_registry_does_what_it_is_told() {
     assert_eq!(status().expect("an answer"), 200);
 
     fake.behave(Behaviour::Say(200, "nonsense".to_owned()));
-    let answer = get(&fake.url(), &path).expect("an answer");
+    let answer = get(&url, &path).expect("an answer");
     assert_eq!(answer.text(), "nonsense");
     fake.behave(Behaviour::Slow(Duration::from_millis(10)));
     assert_eq!(status().expect("an answer"), 200);
@@ -160,6 +161,12 @@ fn a_false_registry_does_what_it_is_told() {
         assert_eq!(held.join().expect("no panic").expect("an answer"), 200);
     });
     assert_eq!(fake.count("/schemas/ids/"), fake.seen().len());
+
+    fake.go_down();
+    let error = status().expect_err("nobody listens");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    fake.come_back();
+    assert_eq!(status().expect("an answer"), 200);
 }
 
 #[test]
