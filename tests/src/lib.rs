@@ -7,6 +7,7 @@
 //! host     `host …` and what it logs              target   where cargo and make leave files
 //! guests   compiled plugins and guests            mock     a cluster that fails on command
 //! proxy    requests that come late                registry a schema registry, and a false one
+//! python   clients that are not ours
 //! ```
 //!
 //! The tests themselves are in `tests/tests/it`. Here a failure is a panic
@@ -20,9 +21,11 @@ pub mod headers;
 pub mod host;
 pub mod http;
 pub mod mock;
+mod output;
 mod ports;
 pub mod process;
 pub mod proxy;
+pub mod python;
 pub mod registry;
 pub mod target;
 pub mod topics;
