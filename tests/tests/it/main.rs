@@ -30,6 +30,7 @@ mod recovery_commands;
 mod registry;
 mod rejected_outputs;
 mod replay;
+mod serialization;
 mod source;
 mod stalls;
 mod starts;
