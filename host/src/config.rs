@@ -7,12 +7,14 @@ mod defaults;
 mod errors;
 mod input;
 mod pipeline;
+mod serialization;
 mod settings;
 
 pub use connection::Connection;
 pub use errors::{Choice, Errors};
 pub use input::{Input, OnGap, Share, Start, Starts, Until};
 pub use pipeline::{Capability, Guarantee, Output, Pipeline, Plugin, Properties};
+pub use serialization::{Coding, Fields, Format, SchemaSource, Serialization, SubjectName};
 pub use settings::{Origin, Settings};
 
 /// What a wrong configuration is told: exit status 2.

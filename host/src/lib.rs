@@ -9,6 +9,7 @@
 //! acknowledged by the broker. ARCHITECTURE.md is the map.
 
 pub mod cli;
+pub mod codec;
 pub mod config;
 pub mod doorbell;
 pub mod identity;
@@ -17,6 +18,7 @@ pub mod names;
 pub mod pipeline;
 pub mod plugin;
 pub mod record;
+pub mod registry;
 pub mod recovery;
 pub mod runner;
 pub mod stop;

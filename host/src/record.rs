@@ -1,11 +1,13 @@
 //! What flows through a pipeline: records, verdicts, outputs and the words for
 //! where they are. Plain data: no rdkafka, no wasmtime, no I/O.
 
+mod decoded;
 mod held;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub use decoded::{Decoded, Field, Seen, Shown};
 pub use held::Held;
 
 /// A partition of a topic.
@@ -144,6 +146,14 @@ pub trait Record {
         None
     }
 
+    /// The bytes of the key or of the value.
+    fn field(&self, field: Field) -> Option<&[u8]> {
+        match field {
+            Field::Key => self.key(),
+            Field::Value => self.value(),
+        }
+    }
+
     /// The bytes of key and value, which is what batches are measured by.
     fn size(&self) -> usize {
         self.key().map_or(0, <[u8]>::len) + self.value().map_or(0, <[u8]>::len)
@@ -264,6 +274,22 @@ impl Output {
     };
 }
 
+impl Output {
+    pub fn payload(&self, field: Field) -> &Payload {
+        match field {
+            Field::Key => &self.key,
+            Field::Value => &self.value,
+        }
+    }
+
+    pub fn payload_mut(&mut self, field: Field) -> &mut Payload {
+        match field {
+            Field::Key => &mut self.key,
+            Field::Value => &mut self.value,
+        }
+    }
+}
+
 /// What a plugin says of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -298,6 +324,37 @@ impl Verdict {
     }
 }
 
+/// A record's verdict, and how it came to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    pub verdict: Verdict,
+    /// Where it failed, if it did.
+    pub stage: Stage,
+    /// What the plugin was shown.
+    pub decoded: Decoded,
+}
+
+impl Judged {
+    /// The record failed before or after the plugin.
+    pub fn failed(stage: Stage, reason: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict::Fail(reason.into()),
+            stage,
+            decoded: Decoded::default(),
+        }
+    }
+}
+
+impl From<Verdict> for Judged {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            stage: Stage::Transform,
+            decoded: Decoded::default(),
+        }
+    }
+}
+
 /// The step of a record's way at which it was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
@@ -318,6 +375,20 @@ impl Stage {
         Self::EncodeValue,
         Self::Produce,
     ];
+
+    pub fn decode(field: Field) -> Self {
+        match field {
+            Field::Key => Self::DecodeKey,
+            Field::Value => Self::DecodeValue,
+        }
+    }
+
+    pub fn encode(field: Field) -> Self {
+        match field {
+            Field::Key => Self::EncodeKey,
+            Field::Value => Self::EncodeValue,
+        }
+    }
 
     /// As dead letters and logs write it.
     pub fn name(self) -> &'static str {

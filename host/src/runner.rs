@@ -1,6 +1,7 @@
 //! Runs a checked pipeline: loads the plugin while the cluster is asked, starts
 //! the workers, and waits for their end.
 
+mod codecs;
 mod membership;
 mod recovery;
 mod topics;
@@ -13,10 +14,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 
+use self::codecs::Codecs;
 use self::membership::{membership, replay_group};
 use self::recovery::Recovery;
 use self::topics::{Needed, check_dead_letters, check_inputs, check_starts};
 use self::worker::{Shared, policy, rules, work};
+use crate::codec::Coded;
 use crate::config::{Guarantee, Pipeline};
 use crate::identity::Identity;
 use crate::kafka::cluster::{Cluster, REACH};
@@ -29,7 +32,7 @@ use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::Skipped;
 use crate::pipeline::stalls::Stalls;
 use crate::plugin::component::{Component, Loaded};
-use crate::plugin::{Engine, Instance, THREAD_STACK};
+use crate::plugin::{Engine, Instance, Kind, THREAD_STACK};
 use crate::recovery::Store;
 use crate::stop::Stop;
 use crate::telemetry::{self, Counters};
@@ -75,7 +78,8 @@ pub struct Prepared {
     pub pipeline: Pipeline,
     feed: Feed,
     pub component: Arc<Component>,
-    instances: Vec<Instance>,
+    /// One a worker.
+    judges: Vec<Coded<Instance>>,
     cluster: Arc<Cluster>,
     membership: Membership,
     /// Where positions are kept, if not in the group.
@@ -97,15 +101,16 @@ impl Prepared {
             let cluster = Arc::clone(&cluster);
             thread::spawn(move || cluster.topics(REACH))
         };
-        let (component, instances) = thread::scope(|scope| {
+        let loaded = thread::scope(|scope| {
             thread::Builder::new()
                 .name("plugin".to_owned())
                 .stack_size(THREAD_STACK)
-                .spawn_scoped(scope, || load(&pipeline))
+                .spawn_scoped(scope, || load(&pipeline, &feed))
                 .context("no thread could be started")?
                 .join()
                 .unwrap_or_else(|_| Err(anyhow!("loading the plugin panicked")))
         })?;
+        let (component, codecs, judges) = loaded;
         let from_cache = component.loaded == Loaded::FromCache;
         telemetry::plugin_loaded(&component.id, from_cache, component.took);
         let topics = asking
@@ -139,6 +144,9 @@ impl Prepared {
             needed.ensure("dead-letter", letters)?;
             check_dead_letters(&cluster, letters, &topics)?;
         }
+        if let (Purpose::Check, Some(registry)) = (purpose, &codecs.registry) {
+            registry.check()?;
+        }
         let membership = membership(&pipeline, &feed, &cluster, &inputs)?;
         // Last: a store that is made for a run that can't begin would be in its way.
         let mut store = None;
@@ -154,7 +162,7 @@ impl Prepared {
             pipeline,
             feed,
             component,
-            instances,
+            judges,
             cluster,
             store,
         })
@@ -199,7 +207,7 @@ impl Prepared {
         counters: &Arc<Counters>,
         tap: impl Fn() -> Option<Tap>,
     ) -> Result<(), Fatal> {
-        let workers = self.instances.len();
+        let workers = self.judges.len();
         let drain = self.pipeline.drain;
         let identity = self.identity()?;
         let keeper = self.keeper();
@@ -241,7 +249,7 @@ impl Prepared {
             pulses,
         });
         let (ended, ends) = channel();
-        for (number, instance) in self.instances.into_iter().enumerate() {
+        for (number, judge) in self.judges.into_iter().enumerate() {
             let shared = Arc::clone(&shared);
             let ended = Ended {
                 ends: ended.clone(),
@@ -252,7 +260,7 @@ impl Prepared {
             thread::Builder::new()
                 .name(format!("worker-{number}"))
                 .stack_size(THREAD_STACK)
-                .spawn(move || ended.tell(work(number, instance, &shared, tap)))
+                .spawn(move || ended.tell(work(number, judge, &shared, tap)))
                 .context("a worker's thread could not be started")?;
         }
         drop(ended);
@@ -348,11 +356,15 @@ impl Drop for Ended {
     }
 }
 
-fn load(pipeline: &Pipeline) -> Result<(Arc<Component>, Vec<Instance>), Fatal> {
+type LoadedPlugins = (Arc<Component>, Codecs, Vec<Coded<Instance>>);
+
+fn load(pipeline: &Pipeline, feed: &Feed) -> Result<LoadedPlugins, Fatal> {
     let engine = Engine::new()?;
-    let component = Arc::new(Component::load(&engine, &pipeline.plugin)?);
-    let instances = (0..pipeline.workers)
-        .map(|_| Instance::new(&component))
+    let component = Component::load(&engine, &pipeline.plugin, Kind::Transform)?;
+    let component = Arc::new(component);
+    let codecs = Codecs::load(&engine, pipeline)?;
+    let judges = (0..pipeline.workers)
+        .map(|_| codecs.around(Instance::new(&component)?, pipeline, feed))
         .collect::<Result<_, Fatal>>()?;
-    Ok((component, instances))
+    Ok((component, codecs, judges))
 }

@@ -1,5 +1,5 @@
-//! Write Millrace plugins in Rust: one trait,
-//! [`Transform`], and one macro, [`plugin!`].
+//! Write Millrace plugins in Rust: a trait for each kind ([`Transform`],
+//! [`Deserializer`], [`Serializer`]) and one macro, [`plugin!`].
 //!
 //! ```
 //! use millrace_sdk::{Message, Output, Result, Source, Transform, Verdict};
@@ -39,6 +39,7 @@
 
 #[doc(hidden)] // For `plugin!`.
 pub mod bindings;
+mod codec;
 pub mod log;
 mod message;
 mod output;
@@ -46,8 +47,9 @@ mod output;
 pub mod runtime;
 
 pub use bindings::millrace::plugin::types::{
-    Batch, Header, Message, Output, OutputHeaders, Payload, Timestamp, Verdict,
+    Batch, Field, Header, Message, Output, OutputHeaders, Payload, Timestamp, Verdict,
 };
+pub use codec::{Deserializer, Place, Serializer};
 
 /// What a plugin returns: `?` takes any error, and `Err("why".into())` is one.
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -90,11 +92,40 @@ pub trait Transform: Sized + 'static {
 }
 
 /// Makes this crate a plugin: `millrace_sdk::plugin!(MyType);`, where `MyType`
-/// is a [`Transform`]. Once a crate, at its root. Natively it does nothing, so
-/// that the crate's unit tests and other crates can use it.
+/// is a [`Transform`], or with the interfaces' names, one or more of them:
+///
+/// ```
+/// # use millrace_sdk::{Deserializer, Place, Result, Serializer};
+/// # struct FromCsv;
+/// # impl Deserializer for FromCsv {
+/// #     fn new(_: &str) -> Result<Self> { Ok(FromCsv) }
+/// #     fn deserialize(&mut self, payload: &[u8], _: &Place<'_>) -> Result<Vec<u8>> { Ok(payload.into()) }
+/// # }
+/// # struct ToCsv;
+/// # impl Serializer for ToCsv {
+/// #     fn new(_: &str) -> Result<Self> { Ok(ToCsv) }
+/// #     fn serialize(&mut self, payload: &[u8], _: &Place<'_>) -> Result<Vec<u8>> { Ok(payload.into()) }
+/// # }
+/// millrace_sdk::plugin!(deserializer: FromCsv, serializer: ToCsv);
+/// ```
+///
+/// (`transform: MyType` is the third.) Once a crate, at its root. Natively it does
+/// nothing, so that the crate's unit tests and other crates can use it.
 #[macro_export]
 macro_rules! plugin {
+    ($($interface:ident : $plugin:ty),+ $(,)?) => {
+        $($crate::__export!($interface, $plugin);)+
+    };
     ($plugin:ty) => {
+        $crate::__export!(transform, $plugin);
+    };
+}
+
+/// One interface of [`plugin!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    (transform, $plugin:ty) => {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             type Exports = $crate::runtime::Exports<$plugin>;
@@ -105,5 +136,34 @@ macro_rules! plugin {
             const fn is_a_transform<T: $crate::Transform>() {}
             is_a_transform::<$plugin>();
         };
+    };
+    (deserializer, $plugin:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type Exports = $crate::runtime::Exports<$plugin>;
+            $crate::bindings::decoder::export_decoder!(
+                Exports with_types_in $crate::bindings::decoder
+            );
+        };
+        const _: () = {
+            const fn is_a_deserializer<T: $crate::Deserializer>() {}
+            is_a_deserializer::<$plugin>();
+        };
+    };
+    (serializer, $plugin:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        const _: () = {
+            type Exports = $crate::runtime::Exports<$plugin>;
+            $crate::bindings::encoder::export_encoder!(
+                Exports with_types_in $crate::bindings::encoder
+            );
+        };
+        const _: () = {
+            const fn is_a_serializer<T: $crate::Serializer>() {}
+            is_a_serializer::<$plugin>();
+        };
+    };
+    ($other:ident, $plugin:ty) => {
+        compile_error!("a plugin exports a transform, a deserializer or a serializer");
     };
 }

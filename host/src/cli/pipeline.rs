@@ -52,6 +52,22 @@ pub struct PipelineArguments {
     /// Keep positions in a local store instead of the group
     #[arg(long, value_name = "DIR")]
     recovery: Option<PathBuf>,
+    /// How keys are decoded: bytes, string, json, avro, avro-plain, json-schema, plugin:FILE
+    /// [default: bytes]
+    #[arg(long, value_name = "FORMAT")]
+    decode_key: Option<String>,
+    /// How values are decoded: as keys [default: bytes]
+    #[arg(long, value_name = "FORMAT")]
+    decode_value: Option<String>,
+    /// How keys are encoded: as they are decoded [default: bytes]
+    #[arg(long, value_name = "FORMAT")]
+    encode_key: Option<String>,
+    /// How values are encoded: as keys [default: bytes]
+    #[arg(long, value_name = "FORMAT")]
+    encode_value: Option<String>,
+    /// The schema registry's base URL; several, comma-separated, are tried in turn
+    #[arg(long, value_name = "URL")]
+    schema_registry: Option<String>,
     /// The default output topic
     #[arg(long, value_name = "TOPIC")]
     output: Option<String>,
@@ -141,6 +157,15 @@ impl PipelineArguments {
             ("--until", "input.until", self.until.clone()),
             ("--recovery", "recovery.dir", recovery),
             ("--guarantee", "delivery.guarantee", self.guarantee.clone()),
+            ("--decode-key", "decode.key", self.decode_key.clone()),
+            ("--decode-value", "decode.value", self.decode_value.clone()),
+            ("--encode-key", "encode.key", self.encode_key.clone()),
+            ("--encode-value", "encode.value", self.encode_value.clone()),
+            (
+                "--schema-registry",
+                "schema_registry.url",
+                self.schema_registry.clone(),
+            ),
             ("--output", "output.topic", self.output.clone()),
             ("--create-topics", "output.create", create),
             ("--workers", "workers", number(self.workers)),

@@ -37,6 +37,10 @@ pub const DRAIN: Duration = Duration::from_secs(20);
 /// unread for as long.
 pub const DISCOVER: Duration = Duration::from_secs(10);
 
+/// How long the latest schema of a subject counts before it is looked at again:
+/// long beside what a look costs, short beside how often schemas change.
+pub const REFRESH: Duration = Duration::from_secs(5 * 60);
+
 /// Several times what an instance takes in a language that brings a runtime along.
 pub const PLUGIN_MEMORY: u64 = 256 * 1024 * 1024;
 

@@ -9,6 +9,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use super::errors::Errors;
 use super::input::Input;
+use super::serialization::Serialization;
 use super::{ConfigError, Settings, connection, defaults};
 use crate::kafka::properties;
 use crate::names::illegal_name;
@@ -23,6 +24,7 @@ pub struct Pipeline {
     pub brokers: String,
     pub properties: Properties,
     pub input: Input,
+    pub serialization: Serialization,
     pub output: Output,
     pub errors: Errors,
     pub guarantee: Guarantee,
@@ -155,6 +157,7 @@ impl Pipeline {
             brokers: connection::brokers(settings)?,
             properties: properties::read(settings)?,
             input,
+            serialization: Serialization::from_settings(settings)?,
             output,
             errors,
             guarantee,
@@ -188,20 +191,7 @@ fn plugin(settings: &Settings) -> Result<Plugin, ConfigError> {
     let path = settings.path("plugin.path")?.ok_or_else(|| {
         ConfigError::new("no plugin is given: --plugin FILE, or [[plugin]] path in the file")
     })?;
-    let config = settings.text("plugin.config")?.unwrap_or_default();
-    let config = match config.strip_prefix('@') {
-        Some(file) => {
-            let file = settings.resolve("plugin.config", file);
-            std::fs::read_to_string(&file).map_err(|error| {
-                ConfigError(format!(
-                    "{}: {} can't be read: {error}",
-                    settings.place("plugin.config"),
-                    file.display()
-                ))
-            })?
-        }
-        None => config,
-    };
+    let config = settings.text_or_file("plugin.config")?.unwrap_or_default();
     let allow = settings
         .texts("plugin.allow")?
         .unwrap_or_default()

@@ -31,6 +31,28 @@ const KEYS: &[&str] = &[
     "input.discover",
     "input.partitions",
     "input.instance_id",
+    "decode.key",
+    "decode.key_schema",
+    "decode.key_reader",
+    "decode.key_config",
+    "decode.value",
+    "decode.value_schema",
+    "decode.value_reader",
+    "decode.value_config",
+    "encode.key",
+    "encode.key_schema",
+    "encode.key_config",
+    "encode.value",
+    "encode.value_schema",
+    "encode.value_config",
+    "encode.subject",
+    "encode.register",
+    "encode.refresh",
+    "schema_registry.url",
+    "schema_registry.username",
+    "schema_registry.password",
+    "schema_registry.token",
+    "schema_registry.ca",
     "output.topic",
     "output.create",
     "output.allow",
@@ -225,6 +247,23 @@ impl Settings {
         self.get(key, "a text in quotes", |setting| {
             setting.value.as_str().map(str::to_owned)
         })
+    }
+
+    /// A text, or with `@FILE` what stands in that file.
+    pub fn text_or_file(&self, key: &str) -> Result<Option<String>, ConfigError> {
+        let text = self.text(key)?;
+        let Some(file) = text.as_deref().and_then(|text| text.strip_prefix('@')) else {
+            return Ok(text);
+        };
+        let file = self.resolve(key, file);
+        let text = std::fs::read_to_string(&file).map_err(|error| {
+            ConfigError(format!(
+                "{}: {} can't be read: {error}",
+                self.place(key),
+                file.display()
+            ))
+        })?;
+        Ok(Some(text))
     }
 
     /// A path. A relative one in the file is relative to the file.

@@ -37,10 +37,16 @@ impl Governor {
 
     /// A call of so many records took so long.
     pub fn took(&mut self, records: usize, time: Duration) {
+        self.also_took(records, time);
+        if time < LONG_CALL / 4 && records >= self.most {
+            self.most = self.most.saturating_mul(2);
+        }
+    }
+
+    /// What followed the call for the same records took so long.
+    pub fn also_took(&mut self, records: usize, time: Duration) {
         if time > LONG_CALL {
             self.most = (records / 2).max(1);
-        } else if time < LONG_CALL / 4 && records >= self.most {
-            self.most = self.most.saturating_mul(2);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::pipeline::isolate::Hunt;
 use crate::pipeline::ports::{Gap, LaneId};
 use crate::pipeline::progress::{Progress, Sequence};
-use crate::record::{NextOffset, Output, Rejected, TopicPartition, Verdict};
+use crate::record::{Judged, NextOffset, Output, Rejected, TopicPartition};
 
 pub struct Lane<B> {
     pub id: LaneId,
@@ -218,8 +218,10 @@ pub struct Work<B> {
     pub records: B,
     /// The record that the first verdict is for.
     pub next: usize,
-    /// The verdicts of the records from `next` on, as far as they are judged.
-    pub verdicts: VecDeque<Verdict>,
+    /// The verdicts of the records from `next` on that can be sent.
+    pub verdicts: VecDeque<Judged>,
+    /// Those of the records behind them that are not encoded yet.
+    pub judged: VecDeque<Judged>,
     /// Which of the records break the plugin.
     pub hunt: Hunt,
     /// Set while the record at `next` is being sent.
@@ -251,6 +253,7 @@ impl<B> Work<B> {
             records,
             next: 0,
             verdicts: VecDeque::new(),
+            judged: VecDeque::new(),
             hunt: Hunt::default(),
             open: None,
             fallen: None,
@@ -263,6 +266,7 @@ impl<B> Work<B> {
     pub fn cut_to_open(&mut self) -> bool {
         let half_sent = self.open.is_some_and(|open| open.sent > 0);
         self.verdicts.truncate(usize::from(half_sent));
+        self.judged.clear();
         half_sent
     }
 }

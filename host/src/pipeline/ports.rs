@@ -3,10 +3,13 @@
 //! the tests with fakes; nothing here knows a broker or Wasm.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::pipeline::progress::Sequence;
-use crate::record::{Header, NextOffset, OutputHeaders, Record, Rejected, TopicPartition, Verdict};
+use crate::record::{
+    Field, Header, Judged, NextOffset, OutputHeaders, Record, Rejected, Stage, TopicPartition, Verdict,
+};
 
 /// Something that ends the run: the surroundings, a bug, or a decision of the
 /// user's, never a single record's fault (that is [`Rejected`]).
@@ -315,6 +318,23 @@ pub trait Transform {
         partition: &TopicPartition,
         records: &[R],
     ) -> Result<Vec<Verdict>, Fault>;
+    /// The next call finds a fresh instance.
+    fn discard(&mut self) {}
+}
+
+/// The user's code for a format: bytes of one kind in, bytes of another out.
+pub trait Convert {
+    /// One result a payload, in order: an error is that payload's own. `latest`:
+    /// the records' latest timestamp, in milliseconds.
+    fn convert(
+        &mut self,
+        topic: &str,
+        field: Field,
+        payloads: &[&[u8]],
+        latest: Option<i64>,
+    ) -> Result<Vec<Result<Vec<u8>, String>>, Fault>;
+    /// The next call finds a fresh instance.
+    fn discard(&mut self);
 }
 
 /// The plugin broke (it did not answer "no").
@@ -329,6 +349,53 @@ pub enum Fault {
     /// No instance can be made any more.
     #[error("{0:#}")]
     Fatal(Fatal),
+}
+
+/// What stands around the user's code: records are decoded for it, and what it says
+/// is encoded.
+pub trait Judge {
+    /// Decodes and judges records, from the first on: one verdict a record, in
+    /// order, for at least one of them.
+    fn judge<R: Record>(
+        &mut self,
+        partition: &TopicPartition,
+        records: &[R],
+    ) -> Result<Vec<Judged>, Halt>;
+
+    /// Encodes, in place, what the verdicts of these records send: of at least one,
+    /// from the first on. Says of how many. Where it can't be encoded, the verdict
+    /// becomes a failure. Afterwards [`Payload::Source`] means the record's own bytes.
+    ///
+    /// [`Payload::Source`]: crate::record::Payload::Source
+    fn encode<R: Record>(&mut self, records: &[R], judged: &mut [Judged]) -> Result<usize, Halt>;
+}
+
+/// Why nothing can be said of the first record now.
+#[derive(Debug)]
+pub enum Halt {
+    /// A plugin broke at this step.
+    Fault(Stage, Fault),
+    /// Something has to be looked up first. With the reason, where that takes
+    /// longer than it should for no fault of the record's.
+    Later(Option<Arc<str>>),
+}
+
+/// Bytes in, bytes out.
+impl<T: Transform> Judge for T {
+    fn judge<R: Record>(
+        &mut self,
+        partition: &TopicPartition,
+        records: &[R],
+    ) -> Result<Vec<Judged>, Halt> {
+        let verdicts = self
+            .process(partition, records)
+            .map_err(|fault| Halt::Fault(Stage::Transform, fault))?;
+        Ok(verdicts.into_iter().map(Judged::from).collect())
+    }
+
+    fn encode<R: Record>(&mut self, _: &[R], judged: &mut [Judged]) -> Result<usize, Halt> {
+        Ok(judged.len())
+    }
 }
 
 /// What became of a record.

@@ -13,6 +13,8 @@ use crate::record::{NextOffset, Position, TopicPartition};
 pub enum Spot {
     /// They are not brought, or the group gives no partition.
     Consumer,
+    /// Schemas are looked up.
+    Registry,
     /// A call does not return, or breaks the plugin again and again.
     Plugin,
     /// Their outputs are not taken or not acknowledged.
@@ -24,8 +26,9 @@ pub enum Spot {
 }
 
 impl Spot {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Consumer,
+        Self::Registry,
         Self::Plugin,
         Self::Producer,
         Self::Commit,

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use crate::pipeline::dead_letter::Original;
 use crate::pipeline::ports::{
-    Ack, Admission, Fatal, Fault, LaneId, OffsetStore, Outgoing, Sent, Sink, Source, SourceEvent,
-    Ticket, Transform,
+    Ack, Admission, Fatal, Halt, Judge, LaneId, OffsetStore, Outgoing, Sent, Sink, Source,
+    SourceEvent, Ticket,
 };
-use crate::record::{Header, Held, NextOffset, Origin, Record, Timestamp, TopicPartition, Verdict};
+use crate::record::{
+    Header, Held, Judged, NextOffset, Origin, Record, Stage, Timestamp, TopicPartition, Verdict,
+};
 
 /// What a dead-letter topic held that is not replayed.
 #[derive(Debug, Clone, Default)]
@@ -195,20 +197,20 @@ impl<S: Source> Source for Letters<S> {
 
 /// Shows the plugin records as they were first read, in batches of their own
 /// topics and partitions; passes over what is not replayed.
-pub struct Again<T>(pub T);
+pub struct Again<J>(pub J);
 
-impl<T: Transform> Transform for Again<T> {
-    fn process<R: Record>(
+impl<J: Judge> Judge for Again<J> {
+    fn judge<R: Record>(
         &mut self,
         _: &TopicPartition,
         records: &[R],
-    ) -> Result<Vec<Verdict>, Fault> {
+    ) -> Result<Vec<Judged>, Halt> {
         let mut verdicts = Vec::with_capacity(records.len());
         let mut rest = records;
         while let Some(first) = rest.first() {
             let taken = match first.origin() {
                 None => {
-                    verdicts.push(Verdict::Drop);
+                    verdicts.push(Verdict::Drop.into());
                     1
                 }
                 Some(Origin {
@@ -216,10 +218,11 @@ impl<T: Transform> Transform for Again<T> {
                     value_omitted: Some(size),
                     ..
                 }) => {
-                    verdicts.push(Verdict::Fail(format!(
+                    let why = format!(
                         "its value of {size} bytes had no room in its dead letter, and stands at \
                          {position}"
-                    )));
+                    );
+                    verdicts.push(Judged::failed(Stage::Transform, why));
                     1
                 }
                 Some(Origin { position, .. }) => {
@@ -228,13 +231,28 @@ impl<T: Transform> Transform for Again<T> {
                         .iter()
                         .filter_map(|record| Some(AsFirstRead(record, record.origin()?)))
                         .collect();
-                    verdicts.extend(self.0.process(&position.partition, &originals)?);
+                    match self.0.judge(&position.partition, &originals) {
+                        Ok(judged) => {
+                            let count = judged.len();
+                            verdicts.extend(judged);
+                            if count < run {
+                                return Ok(verdicts);
+                            }
+                        }
+                        // What came before it can go on.
+                        Err(Halt::Later(_)) if !verdicts.is_empty() => return Ok(verdicts),
+                        Err(halt) => return Err(halt),
+                    }
                     run
                 }
             };
             rest = &rest[taken..];
         }
         Ok(verdicts)
+    }
+
+    fn encode<R: Record>(&mut self, records: &[R], judged: &mut [Judged]) -> Result<usize, Halt> {
+        self.0.encode(records, judged)
     }
 }
 

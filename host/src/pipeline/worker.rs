@@ -21,15 +21,15 @@ use std::time::{Duration, Instant};
 use self::transaction::{Blame, Transacting};
 use crate::pipeline::batch;
 use crate::pipeline::isolate;
-use crate::pipeline::lane::{Lane, Rest, Work};
+use crate::pipeline::lane::{Lane, Later, Rest, Work};
 use crate::pipeline::policy::{Breaker, Errors, Policy};
 use crate::pipeline::ports::{
-    Ack, Failure, Fatal, Fault, Interrupted, LaneId, OffsetStore, Sink, Source, SourceEvent, Tap,
-    Transform,
+    Ack, Failure, Fatal, Fault, Halt, Interrupted, Judge, LaneId, OffsetStore, Sink, Source,
+    SourceEvent, Tap,
 };
 use crate::pipeline::progress::Progress;
 use crate::pipeline::pulse::{Pulse, Spot};
-use crate::record::{NextOffset, Record, TopicPartition, Verdict};
+use crate::record::{Judged, NextOffset, Record, TopicPartition};
 use crate::telemetry::{self, Counters};
 
 /// What a worker is told about its pipeline.
@@ -69,11 +69,11 @@ const IDLE_SAID_AFTER: Duration = Duration::from_secs(10);
 /// memory in an outage.
 const MOST_OPEN: usize = 1 << 18;
 
-pub struct Worker<S: Source, K, O, T> {
+pub struct Worker<S: Source, K, O, J> {
     source: S,
     sink: K,
     offsets: O,
-    transform: T,
+    judge: J,
     settings: Settings,
     errors: Errors,
     counters: Arc<Counters>,
@@ -112,15 +112,15 @@ pub struct Worker<S: Source, K, O, T> {
     starts_rest: Rest,
 }
 
-impl<S, K, O, T> Worker<S, K, O, T>
+impl<S, K, O, J> Worker<S, K, O, J>
 where
     S: Source,
     K: Sink<S::Record>,
     O: OffsetStore,
-    T: Transform,
+    J: Judge,
 {
     pub fn new(
-        (source, mut sink, offsets, transform): (S, K, O, T),
+        (source, mut sink, offsets, judge): (S, K, O, J),
         settings: Settings,
         counters: Arc<Counters>,
         tap: Option<Tap>,
@@ -131,7 +131,7 @@ where
             source,
             sink,
             offsets,
-            transform,
+            judge,
             errors: Errors::new(settings.policy.clone(), settings.breaker),
             settings,
             counters,
@@ -351,8 +351,13 @@ where
                 self.close_transaction();
                 return Ok(Pace::Idle);
             }
-            self.judge(index)?;
-            pace = Pace::Busy;
+            if lane.work.as_ref().is_some_and(|w| w.judged.is_empty()) {
+                pace = self.judge(index)?;
+            }
+            let lane = &self.lanes[index];
+            if lane.work.as_ref().is_some_and(|w| !w.judged.is_empty()) {
+                pace = self.encode(index)?;
+            }
         }
         match self.send(index)? {
             Pace::Busy => Ok(Pace::Busy),
@@ -373,12 +378,11 @@ where
         Ok(self.source.rewind(lane.id, position)?)
     }
 
-    /// One call of the plugin. Afterwards the next records have their verdicts,
-    /// or the hunt for the one that breaks the plugin is a step further.
-    fn judge(&mut self, index: usize) -> Result<(), Failure> {
+    /// Decodes and judges the next records.
+    fn judge(&mut self, index: usize) -> Result<Pace, Failure> {
         let lane = &mut self.lanes[index];
         let Some(work) = &mut lane.work else {
-            return Ok(());
+            return Ok(Pace::Idle);
         };
         let waiting = &work.records.as_ref()[work.next..];
         let most = self.governor.most().min(work.hunt.most(work.next));
@@ -391,34 +395,93 @@ where
         let call = self
             .pulse
             .call(Spot::Plugin, Some((lane.id, batch[0].offset())));
-        let answer = self.transform.process(&lane.partition, batch);
+        let answer = self.judge.judge(&lane.partition, batch);
         drop(call);
         let took = self.source.now().saturating_duration_since(begun);
-        self.governor.took(batch.len(), took);
-        let (kind, fault) = match answer {
-            Ok(verdicts) => {
+        match answer {
+            Ok(judged) => {
+                self.governor.took(judged.len(), took);
                 self.fresh = false;
-                self.counters
-                    .consumed(batch.len(), batch.iter().map(Record::size).sum());
-                work.verdicts = verdicts.into();
-                return Ok(());
+                let batch = &batch[..judged.len()];
+                let bytes = batch.iter().map(Record::size).sum();
+                self.counters.consumed(batch.len(), bytes);
+                work.judged = judged.into();
+                lane.later = Later::default();
+                Ok(Pace::Busy)
             }
-            Err(Fault::Fatal(error)) => return Err(Failure::Fatal(error)),
-            Err(fault @ Fault::Broke(_)) => (isolate::Kind::Broke, fault),
-            Err(fault @ Fault::TimedOut(_)) => (isolate::Kind::TimedOut, fault),
-        };
-        let fresh = std::mem::replace(&mut self.fresh, true);
-        let at = lane.partition.at(batch[0].offset());
-        let first = !work.hunt.is_on(work.next);
-        self.counters.plugin_broke(&at, batch.len(), &fault, first);
-        match work.hunt.failed(work.next, batch.len(), kind, fresh) {
-            isolate::Next::Again => {}
-            isolate::Next::Culprit => {
-                self.counters.consumed(1, batch[0].size());
-                work.verdicts = [Verdict::Fail(fault.to_string())].into();
+            Err(halt) => {
+                let count = batch.len();
+                self.governor.took(count, took);
+                self.halted(index, count, halt)
             }
         }
-        Ok(())
+    }
+
+    /// Encodes what the next verdicts send.
+    fn encode(&mut self, index: usize) -> Result<Pace, Failure> {
+        let lane = &mut self.lanes[index];
+        let Some(work) = &mut lane.work else {
+            return Ok(Pace::Idle);
+        };
+        let most = self.governor.most().min(work.hunt.most(work.next));
+        let count = work.judged.len().min(most);
+        let batch = &work.records.as_ref()[work.next..][..count];
+        let judged = &mut work.judged.make_contiguous()[..count];
+        let begun = self.source.now();
+        let call = self
+            .pulse
+            .call(Spot::Plugin, Some((lane.id, batch[0].offset())));
+        let answer = self.judge.encode(batch, judged);
+        drop(call);
+        let took = self.source.now().saturating_duration_since(begun);
+        self.governor.also_took(count, took);
+        match answer {
+            Ok(encoded) => {
+                self.fresh = false;
+                work.verdicts.extend(work.judged.drain(..encoded));
+                lane.later = Later::default();
+                Ok(Pace::Busy)
+            }
+            Err(halt) => self.halted(index, count, halt),
+        }
+    }
+
+    /// Nothing could be said of the next records.
+    fn halted(&mut self, index: usize, count: usize, halt: Halt) -> Result<Pace, Failure> {
+        let lane = &mut self.lanes[index];
+        let Some(work) = &mut lane.work else {
+            return Ok(Pace::Idle);
+        };
+        let record = &work.records.as_ref()[work.next];
+        let at = lane.partition.at(record.offset());
+        let (stage, kind, fault) = match halt {
+            Halt::Later(why) => {
+                if lane.later.is_long(self.source.now()) {
+                    let why = why.as_deref().unwrap_or("a schema is waited for");
+                    self.counters.waits(&at, why, Later::LONG);
+                }
+                return Ok(Pace::Idle);
+            }
+            Halt::Fault(_, Fault::Fatal(error)) => return Err(Failure::Fatal(error)),
+            Halt::Fault(stage, fault @ Fault::Broke(_)) => (stage, isolate::Kind::Broke, fault),
+            Halt::Fault(stage, fault @ Fault::TimedOut(_)) => {
+                (stage, isolate::Kind::TimedOut, fault)
+            }
+        };
+        let fresh = std::mem::replace(&mut self.fresh, true);
+        let first = !work.hunt.is_on(work.next);
+        self.counters.plugin_broke(&at, count, &fault, first);
+        match work.hunt.failed(work.next, count, kind, fresh) {
+            isolate::Next::Again => {}
+            isolate::Next::Culprit => {
+                if work.judged.pop_front().is_none() {
+                    self.counters.consumed(1, record.size());
+                }
+                let failed = Judged::failed(stage, fault.to_string());
+                work.verdicts.push_back(failed);
+            }
+        }
+        Ok(Pace::Busy)
     }
 
     fn count_lag(&mut self) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Feed;
 use super::recovery::Recovery;
+use crate::codec::Coded;
 use crate::config::{Choice, Pipeline};
 use crate::doorbell::Doorbell;
 use crate::identity::Identity;
@@ -18,7 +19,7 @@ use crate::kafka::transactions::Transactions;
 use crate::pipeline::batch::Limits;
 use crate::pipeline::dead_letter::Provenance;
 use crate::pipeline::policy::Policy;
-use crate::pipeline::ports::{Failure, Fatal, OffsetStore, Sink, Source, Tap, Transform};
+use crate::pipeline::ports::{Failure, Fatal, Judge, OffsetStore, Sink, Source, Tap};
 use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::{Again, Letters, Nowhere, ReadOnly};
 use crate::pipeline::worker::{Settings, Worker};
@@ -86,17 +87,18 @@ pub fn policy(pipeline: &Pipeline, component: &Component) -> Policy {
 /// One worker, on its own thread from here to its end.
 pub fn work(
     number: usize,
-    instance: Instance,
+    judge: Coded<Instance>,
     shared: &Shared,
     tap: Option<Tap>,
 ) -> Result<(), Failure> {
     let pipeline = &shared.pipeline;
     let bell = Doorbell::for_this_thread();
     shared.stop.rings(bell.clone());
+    judge.rings(bell.clone());
     if let Some(recovery) = &shared.recovery {
         let (source, offsets) = recovery.worker(number, pipeline, bell.clone(), &shared.stop)?;
         let sink = shared.sink(number, None, bell)?;
-        return shared.drive(number, (source, sink, offsets, instance), tap);
+        return shared.drive(number, (source, sink, offsets, judge), tap);
     }
     let partitions = shared.membership.beginnings.known.iter();
     let partitions = partitions.map(|(_, count)| *count).sum();
@@ -112,18 +114,18 @@ pub fn work(
     let transactions = id.map(|id| Transactions::new(id, &offsets, timeout));
     let sink = shared.sink(number, transactions, bell)?;
     let Feed::Letters(replay) = &shared.feed else {
-        return shared.drive(number, (source, sink, offsets, instance), tap);
+        return shared.drive(number, (source, sink, offsets, judge), tap);
     };
     let source = Letters::new(source, pipeline.name.clone(), replay.skipped.clone());
-    let transform = Again(instance);
+    let judge = Again(judge);
     match replay.dry_run {
-        false => shared.drive(number, (source, sink, offsets, transform), tap),
+        false => shared.drive(number, (source, sink, offsets, judge), tap),
         true => {
             let consumer = properties::consumer(pipeline, number, partitions);
             let lineage = Lineage::new(Arc::clone(&shared.membership.inputs));
             let replayed =
                 GroupOffsets::of(&consumer, &shared.replay_group, lineage, &shared.stop)?;
-            let ports = (source, Nowhere::new(sink), ReadOnly(replayed), transform);
+            let ports = (source, Nowhere::new(sink), ReadOnly(replayed), judge);
             shared.drive(number, ports, tap)
         }
     }
@@ -147,17 +149,17 @@ impl Shared {
         ProducerSink::new(&config, self.topics.clone(), rules, transactions, bell)
     }
 
-    fn drive<S, K, O, T>(
+    fn drive<S, K, O, J>(
         &self,
         number: usize,
-        ports: (S, K, O, T),
+        ports: (S, K, O, J),
         tap: Option<Tap>,
     ) -> Result<(), Failure>
     where
         S: Source,
         K: Sink<S::Record>,
         O: OffsetStore,
-        T: Transform,
+        J: Judge,
     {
         let pipeline = &self.pipeline;
         let redirect = match &self.feed {

@@ -25,6 +25,9 @@ pub fn say(news: &News) {
             "records wait in the partition and none arrives: its leader may be away, or a \
              transaction of its writer's be open"
         }
+        (Spot::Registry, _) => {
+            "a schema is waited for: the schema registry has not answered (schema_registry.url)"
+        }
         (Spot::Plugin, _) => {
             "the plugin has not come through this record (plugin.time, plugin.call)"
         }
@@ -53,6 +56,7 @@ pub fn say(news: &News) {
 fn name(spot: Spot) -> &'static str {
     match spot {
         Spot::Consumer => "consumer",
+        Spot::Registry => "registry",
         Spot::Plugin => "plugin",
         Spot::Producer => "producer",
         Spot::Commit => "commit",

@@ -6,18 +6,18 @@ use super::ending::{COMMIT_AGAIN, FOR_THE_COMMIT};
 use super::transaction::Blame;
 use super::{Worker, in_flight, take_positions};
 use crate::pipeline::lane::Lane;
-use crate::pipeline::ports::{Failure, LaneId, OffsetStore, Sink, Source, Ticket, Transform};
+use crate::pipeline::ports::{Failure, LaneId, OffsetStore, Sink, Source, Ticket, Judge};
 use crate::pipeline::progress::Progress;
 use crate::pipeline::pulse::Spot;
 use crate::record::TopicPartition;
 use crate::telemetry;
 
-impl<S, K, O, T> Worker<S, K, O, T>
+impl<S, K, O, J> Worker<S, K, O, J>
 where
     S: Source,
     K: Sink<S::Record>,
     O: OffsetStore,
-    T: Transform,
+    J: Judge,
 {
     /// A stored position always wins; where there is none, the start is resolved
     /// to an offset, and nothing is read before that is stored.

@@ -10,10 +10,10 @@ use crate::pipeline::dead_letter;
 use crate::pipeline::lane::{Fallen, Later, Open};
 use crate::pipeline::ports::{
     Ack, Admission, Failure, Fatal, OffsetStore, Outcome, Outgoing, Refusal, Sent, Sink, Source,
-    Ticket, Transform, Unwritable,
+    Ticket, Judge, Unwritable,
 };
 use crate::pipeline::pulse::Spot;
-use crate::record::{NextOffset, Output, Position, Record, Rejected, Stage, Verdict};
+use crate::record::{NextOffset, Output, Position, Record, Rejected, Seen, Stage, Verdict};
 
 /// How long the others wait for a record that has to be tried alone, while it
 /// gets no further.
@@ -23,20 +23,20 @@ const ALONE: Duration = Duration::from_secs(5);
 enum Step {
     /// All that it leads to is sent.
     Sent,
-    /// The plugin failed it.
-    Failed(String),
+    /// It failed at this step, for this reason.
+    Failed(Stage, String),
     /// Something that it leads to can never be written.
     Unwritable(Unwritable),
     /// It goes on later.
     Waits,
 }
 
-impl<S, K, O, T> Worker<S, K, O, T>
+impl<S, K, O, J> Worker<S, K, O, J>
 where
     S: Source,
     K: Sink<S::Record>,
     O: OffsetStore,
-    T: Transform,
+    J: Judge,
 {
     /// Acknowledgements to progress. Says whether there were any.
     pub(super) fn collect_acks(&mut self) -> Result<bool, Failure> {
@@ -146,7 +146,7 @@ where
         loop {
             match self.send_next(index)? {
                 Step::Sent => self.sent(index)?,
-                Step::Failed(reason) => self.reject(index, Stage::Transform, reason)?,
+                Step::Failed(stage, reason) => self.reject(index, stage, reason)?,
                 Step::Unwritable(unwritable) => self.unwritable(index, unwritable)?,
                 Step::Waits => return Ok(pace),
             }
@@ -170,13 +170,15 @@ where
         let Some(work) = &mut lane.work else {
             return Ok(Step::Waits);
         };
-        let Some(verdict) = work.verdicts.front() else {
+        let Some(judged) = work.verdicts.front() else {
             return Ok(Step::Waits);
         };
         let record = &work.records.as_ref()[work.next];
-        let outputs = match (&work.fallen, verdict) {
+        let outputs = match (&work.fallen, &judged.verdict) {
             (Some(fallen), _) => fallen.letter.as_slice(),
-            (None, Verdict::Fail(reason)) => return Ok(Step::Failed(reason.clone())),
+            (None, Verdict::Fail(reason)) => {
+                return Ok(Step::Failed(judged.stage, reason.clone()));
+            }
             (None, verdict) => verdict.outputs().unwrap_or_default(),
         };
         if work.fallen.is_none()
@@ -290,7 +292,9 @@ where
         // Before the tap, which may end the run: what is sent is not half sent.
         work.open = None;
         let fallen = work.fallen.take();
-        let verdict = work.verdicts.pop_front().unwrap_or(Verdict::Drop);
+        let judged = work.verdicts.pop_front();
+        let judged = judged.unwrap_or_else(|| Verdict::Drop.into());
+        let verdict = &judged.verdict;
         let record = &work.records.as_ref()[work.next];
         work.next += 1;
         let outcome = match &fallen {
@@ -303,7 +307,7 @@ where
                 }
                 let outputs = verdict.outputs().map_or(0, <[Output]>::len);
                 self.counters.sent(outputs as u64);
-                Outcome::Judged(&verdict)
+                Outcome::Judged(verdict)
             }
             Some(Fallen { rejected, letter }) => {
                 if letter.is_some() {
@@ -317,7 +321,11 @@ where
             Some(tap) => {
                 let at = Some((lane.id, record.offset()));
                 let _showing = self.pulse.call(Spot::Inspect, at);
-                tap(&lane.partition, record, outcome)
+                let seen = Seen {
+                    record,
+                    decoded: &judged.decoded,
+                };
+                tap(&lane.partition, &seen, outcome)
             }
         };
         if work.next == work.records.as_ref().len() {

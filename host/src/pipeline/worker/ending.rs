@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Worker, in_flight, take_positions};
 use crate::pipeline::lane::{Lane, Work};
-use crate::pipeline::ports::{Failure, OffsetStore, Sink, Source, SourceEvent, Transform};
+use crate::pipeline::ports::{Failure, OffsetStore, Sink, Source, SourceEvent, Judge};
 use crate::pipeline::progress::Progress;
 use crate::telemetry;
 
@@ -19,12 +19,12 @@ pub(super) const COMMIT_AGAIN: Duration = Duration::from_millis(100);
 /// How often a drain looks at its deadline.
 pub(super) const DRAIN_TICK: Duration = Duration::from_millis(10);
 
-impl<S, K, O, T> Worker<S, K, O, T>
+impl<S, K, O, J> Worker<S, K, O, J>
 where
     S: Source,
     K: Sink<S::Record>,
     O: OffsetStore,
-    T: Transform,
+    J: Judge,
 {
     /// The end of the run: what is half sent is sent, everything sent is
     /// acknowledged, everything acknowledged is committed.

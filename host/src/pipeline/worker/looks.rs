@@ -5,18 +5,18 @@ use std::time::{Duration, Instant};
 use super::Worker;
 use super::transaction::Transacting;
 use crate::pipeline::lane::Lane;
-use crate::pipeline::ports::{Failure, OffsetStore, Sink, Source, Transform};
+use crate::pipeline::ports::{Failure, OffsetStore, Sink, Source, Judge};
 use crate::pipeline::pulse::{Spot, Standing};
 
 /// Often enough for a watch that says what stands still for a second or more.
 const EVERY: Duration = Duration::from_millis(250);
 
-impl<S, K, O, T> Worker<S, K, O, T>
+impl<S, K, O, J> Worker<S, K, O, J>
 where
     S: Source,
     K: Sink<S::Record>,
     O: OffsetStore,
-    T: Transform,
+    J: Judge,
 {
     /// Shows how each lane stands, unless that was just done. What came during a
     /// long call counts already.
@@ -56,6 +56,7 @@ fn spot<B>(lane: &Lane<B>, now: Instant, starves: bool) -> Option<Spot> {
     let in_flight = lane.progress.outstanding() > 0;
     match &lane.work {
         Some(work) if work.verdicts.is_empty() && work.hunt.is_on(work.next) => Some(Spot::Plugin),
+        Some(work) if work.verdicts.is_empty() && lane.later.is_begun() => Some(Spot::Registry),
         Some(_) => Some(Spot::Producer),
         None if in_flight || lane.goes_back || lane.rest.lasts(now) => Some(Spot::Producer),
         None => starves.then_some(Spot::Consumer),

@@ -1,14 +1,14 @@
 //! The end of what is to be read, where a run has one.
 
 use super::Worker;
-use crate::pipeline::ports::{Fatal, OffsetStore, Sink, Source, Transform};
+use crate::pipeline::ports::{Fatal, OffsetStore, Sink, Source, Judge};
 
-impl<S, K, O, T> Worker<S, K, O, T>
+impl<S, K, O, J> Worker<S, K, O, J>
 where
     S: Source,
     K: Sink<S::Record>,
     O: OffsetStore,
-    T: Transform,
+    J: Judge,
 {
     /// Whether everything that is to be read is done, here and by others. A lane
     /// that is done has its end as its position, which tells the others.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Worker;
 use crate::pipeline::lane::Lane;
-use crate::pipeline::ports::{Failure, Gap, LaneId, OffsetStore, Sink, Source, Transform};
+use crate::pipeline::ports::{Failure, Gap, LaneId, OffsetStore, Sink, Source, Judge};
 use crate::record::{NextOffset, TopicPartition};
 use crate::telemetry;
 
@@ -13,12 +13,12 @@ use crate::telemetry;
 /// that works answers within it.
 const TO_STORE: Duration = Duration::from_secs(1);
 
-impl<S, K, O, T> Worker<S, K, O, T>
+impl<S, K, O, J> Worker<S, K, O, J>
 where
     S: Source,
     K: Sink<S::Record>,
     O: OffsetStore,
-    T: Transform,
+    J: Judge,
 {
     /// Stores where lanes begin that have no stored position. What can't be stored
     /// is tried again after a rest, and by the last commit of a stop or a revoke.

@@ -10,6 +10,7 @@ use crate::pipeline::fakes::{
 use crate::pipeline::ports::{Fault, Outcome, Refusal};
 use crate::record::{Output, OutputHeaders, OwnedHeader, Payload, Rejected, Stage, Timestamp};
 
+mod codecs;
 mod looks;
 mod policies;
 mod reaching;

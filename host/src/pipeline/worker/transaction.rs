@@ -18,7 +18,7 @@ use super::ending::DRAIN_TICK;
 use super::{Pace, Worker, in_flight, take_positions};
 use crate::pipeline::lane::Rest;
 use crate::pipeline::ports::{
-    Commit, Failure, Fatal, OffsetStore, Sink, Source, Transaction, Transform,
+    Commit, Failure, Fatal, OffsetStore, Sink, Source, Transaction, Judge,
 };
 use crate::pipeline::progress::Progress;
 use crate::record::{NextOffset, TopicPartition};
@@ -137,12 +137,12 @@ impl Transacting {
     }
 }
 
-impl<S, K, O, T> Worker<S, K, O, T>
+impl<S, K, O, J> Worker<S, K, O, J>
 where
     S: Source,
     K: Sink<S::Record>,
     O: OffsetStore,
-    T: Transform,
+    J: Judge,
 {
     /// Whether a record may begin its way to the sink.
     pub(super) fn may_begin(&self) -> bool {

@@ -13,10 +13,12 @@ use super::plan::Input;
 use super::ports::Port;
 use crate::pipeline::dead_letter::header;
 use crate::pipeline::ports::{
-    Ack, Admission, Fatal, Fault, LaneId, OffsetStore, Outgoing, Sent, Sink, Source, SourceEvent,
-    Ticket, Transaction, Transform,
+    Ack, Admission, Fatal, Halt, Judge, LaneId, OffsetStore, Outgoing, Sent, Sink, Source,
+    SourceEvent, Ticket, Transaction,
 };
-use crate::record::{NextOffset, OutputHeaders, Record, TopicPartition, Verdict};
+use crate::record::{
+    Judged, NextOffset, OutputHeaders, Record, Stage, TopicPartition, Verdict,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sabotage {
@@ -355,26 +357,30 @@ impl OffsetStore for Sabotaged {
     }
 }
 
-impl Transform for Sabotaged {
-    fn process<R: Record>(
+impl Judge for Sabotaged {
+    fn judge<R: Record>(
         &mut self,
         partition: &TopicPartition,
         records: &[R],
-    ) -> Result<Vec<Verdict>, Fault> {
-        match (self.sabotage, self.port.process(partition, records)) {
+    ) -> Result<Vec<Judged>, Halt> {
+        match (self.sabotage, self.port.judge(partition, records)) {
             (Some(Sabotage::BlamesTheInnocent), Ok(mut verdicts)) => {
-                verdicts[0] = Verdict::Fail("by mistake".to_owned());
+                verdicts[0] = Judged::failed(Stage::Transform, "by mistake");
                 Ok(verdicts)
             }
             (Some(Sabotage::LetsTheGuiltyGo), Ok(mut verdicts)) => {
-                for verdict in &mut verdicts {
-                    if matches!(verdict, Verdict::Fail(_)) {
-                        *verdict = Verdict::Drop;
+                for judged in &mut verdicts {
+                    if matches!(judged.verdict, Verdict::Fail(_)) {
+                        judged.verdict = Verdict::Drop;
                     }
                 }
                 Ok(verdicts)
             }
             (_, answer) => answer,
         }
+    }
+
+    fn encode<R: Record>(&mut self, records: &[R], judged: &mut [Judged]) -> Result<usize, Halt> {
+        self.port.encode(records, judged)
     }
 }

@@ -1,23 +1,25 @@
-//! The plugin, which judges as it is planned, and breaks.
+//! The plugin and its codecs: they judge as it is planned, break, and have to look
+//! things up first.
 
 use std::time::Duration;
 
 use anyhow::anyhow;
 
 use super::Port;
-use crate::pipeline::ports::{Fault, Transform};
+use crate::pipeline::ports::{Fatal, Fault, Halt, Judge};
 use crate::pipeline::worker::tests::simulation::plan::Nature;
 use crate::pipeline::worker::tests::simulation::trace::{Answer, Event};
 use crate::pipeline::worker::tests::simulation::world::World;
-use crate::record::{Record, TopicPartition, Verdict};
+use crate::record::{Judged, Record, Stage, TopicPartition, Verdict};
 
-impl Transform for Port {
-    fn process<R: Record>(
+impl Judge for Port {
+    fn judge<R: Record>(
         &mut self,
         partition: &TopicPartition,
         records: &[R],
-    ) -> Result<Vec<Verdict>, Fault> {
-        let mut world = self.call().map_err(Fault::Fatal)?;
+    ) -> Result<Vec<Judged>, Halt> {
+        let mut world = self.call().map_err(fatal)?;
+        let records = &records[..ready(&mut world, records.len())?];
         let number = partition.partition;
         let offsets: Vec<i64> = records.iter().map(Record::offset).collect();
         let result = judge(&mut world, number, &offsets);
@@ -38,7 +40,38 @@ impl Transform for Port {
             offsets,
             answer,
         });
-        result
+        match result {
+            Ok(verdicts) => Ok(verdicts.into_iter().map(Judged::from).collect()),
+            Err(fault) => Err(Halt::Fault(Stage::Transform, fault)),
+        }
+    }
+
+    fn encode<R: Record>(&mut self, _: &[R], judged: &mut [Judged]) -> Result<usize, Halt> {
+        let mut world = self.call().map_err(fatal)?;
+        let ready = ready(&mut world, judged.len())?;
+        if world.breaks() {
+            world.used = false;
+            let fault = Fault::Broke("it broke in encoding, once".to_owned());
+            return Err(Halt::Fault(Stage::EncodeValue, fault));
+        }
+        world.used = true;
+        Ok(ready)
+    }
+}
+
+fn fatal(error: Fatal) -> Halt {
+    Halt::Fault(Stage::Transform, Fault::Fatal(error))
+}
+
+/// For how many of `count` records the schemas are there.
+fn ready(world: &mut World, count: usize) -> Result<usize, Halt> {
+    let schemas = world.plan.trouble.topics;
+    if world.heals || !world.chance(schemas) {
+        return Ok(count);
+    }
+    match world.rng.usize(0..=count) {
+        0 => Err(Halt::Later(None)),
+        ready => Ok(ready),
     }
 }
 

@@ -1,0 +1,143 @@
+//! A pipeline's codecs: their schemas read, their plugins loaded, one set a worker.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::Feed;
+use crate::codec::schemas::Schemas;
+use crate::codec::{Coded, Decoding, Encoding, Topics};
+use crate::config::{Coding, Fields, Format, Pipeline, Plugin};
+use crate::pipeline::ports::{Convert, Fatal};
+use crate::plugin::component::{Component, Loaded};
+use crate::plugin::{Converter, Engine, Instance, Kind};
+use crate::record::Field;
+use crate::registry::Registry;
+use crate::telemetry;
+
+/// The two directions of a codec.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Decode,
+    Encode,
+}
+
+impl Way {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Decode => Kind::Deserializer,
+            Self::Encode => Kind::Serializer,
+        }
+    }
+
+    fn key(self, field: Field) -> String {
+        let section = match self {
+            Self::Decode => "decode",
+            Self::Encode => "encode",
+        };
+        format!("{section}.{}", field.name())
+    }
+}
+
+/// See the module's words.
+pub struct Codecs {
+    pub registry: Option<Registry>,
+    schemas: Arc<Schemas>,
+    plugins: Vec<(Way, Field, Arc<Component>)>,
+}
+
+impl Codecs {
+    pub fn load(engine: &Engine, pipeline: &Pipeline) -> Result<Self, Fatal> {
+        let settings = &pipeline.serialization;
+        let registry = settings.registry.as_ref().map(Registry::start).transpose()?;
+        let mut plugins = Vec::new();
+        for way in [Way::Decode, Way::Encode] {
+            for field in [Field::Key, Field::Value] {
+                let coding = coding(pipeline, way, field);
+                if let Format::Plugin(path) = &coding.format {
+                    let plugin = Plugin {
+                        path: path.clone(),
+                        config: coding.config.clone(),
+                        ..pipeline.plugin.clone()
+                    };
+                    let component = Component::load(engine, &plugin, way.kind())
+                        .with_context(|| way.key(field))?;
+                    let from_cache = component.loaded == Loaded::FromCache;
+                    telemetry::plugin_loaded(&component.id, from_cache, component.took);
+                    plugins.push((way, field, Arc::new(component)));
+                }
+            }
+        }
+        Ok(Self {
+            schemas: Arc::new(Schemas::new(registry.clone())),
+            registry,
+            plugins,
+        })
+    }
+
+    /// What stands around one worker's transform.
+    pub fn around(
+        &self,
+        instance: Instance,
+        pipeline: &Pipeline,
+        feed: &Feed,
+    ) -> Result<Coded<Instance>, Fatal> {
+        let decode = Fields {
+            key: self.decoding(pipeline, Field::Key)?,
+            value: self.decoding(pipeline, Field::Value)?,
+        };
+        let encode = Fields {
+            key: self.encoding(pipeline, Field::Key)?,
+            value: self.encoding(pipeline, Field::Value)?,
+        };
+        let topics = Topics {
+            default: pipeline.output.topic.as_deref().map(Arc::from),
+            redirect: match feed {
+                Feed::Letters(replay) => replay.to.as_deref().map(Arc::from),
+                Feed::Inputs => None,
+            },
+        };
+        Ok(Coded::new(
+            instance,
+            Arc::clone(&self.schemas),
+            (decode, encode),
+            topics,
+            pipeline.max_bytes,
+        ))
+    }
+
+    fn decoding(&self, pipeline: &Pipeline, field: Field) -> Result<Decoding, Fatal> {
+        let coding = coding(pipeline, Way::Decode, field);
+        let plugin = self.plugin(Way::Decode, field)?;
+        Decoding::new(coding, &self.schemas, plugin)
+            .with_context(|| Way::Decode.key(field))
+    }
+
+    fn encoding(&self, pipeline: &Pipeline, field: Field) -> Result<Encoding, Fatal> {
+        let settings = &pipeline.serialization;
+        let codings = (
+            coding(pipeline, Way::Encode, field),
+            coding(pipeline, Way::Decode, field),
+        );
+        let plugin = self.plugin(Way::Encode, field)?;
+        let naming = (settings.subject, settings.register);
+        Encoding::new(field, codings, naming, &self.schemas, plugin)
+            .with_context(|| Way::Encode.key(field))
+    }
+
+    fn plugin(&self, way: Way, field: Field) -> Result<Option<Box<dyn Convert>>, Fatal> {
+        let of = |plugin: &&(Way, Field, Arc<Component>)| (plugin.0, plugin.1) == (way, field);
+        let Some((_, _, component)) = self.plugins.iter().find(of) else {
+            return Ok(None);
+        };
+        Ok(Some(Box::new(Converter::new(component)?)))
+    }
+}
+
+fn coding(pipeline: &Pipeline, way: Way, field: Field) -> &Coding {
+    let settings = &pipeline.serialization;
+    match way {
+        Way::Decode => settings.decode.of(field),
+        Way::Encode => settings.encode.of(field),
+    }
+}
