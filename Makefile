@@ -13,7 +13,7 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 PLUGINS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard plugins/*/Cargo.toml examples/*/Cargo.toml)))
 GUESTS := $(basename $(notdir $(wildcard tests/guests/examples/*.rs)))
 
-.PHONY: help demo build plugins guests test bench clean setup setup-test kafka
+.PHONY: help demo build plugins guests test bench clean setup setup-test kafka registry python
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,13 +33,13 @@ guests: setup ## the guests of the tests: target/guests/NAME.wasm
 	cargo build --profile plugin --target wasm32-wasip2 -p millrace-test-guests --examples
 	$(call collect,guests,$(WASM)/examples,$(GUESTS))
 
-test: setup-test plugins guests kafka ## all tests, against a real Kafka
+test: setup-test plugins guests kafka registry python ## all tests, against a real Kafka and schema registry
 # All in one build, the host that the tests start too: built alone, it takes its
 # dependencies with other features, and wasmtime would be compiled twice.
 	cargo build --workspace --all-targets
 	cargo test --workspace
 
-bench: setup-test plugins guests kafka ## the benchmark table, against the same Kafka
+bench: setup-test plugins guests kafka registry ## the benchmark table, against the same Kafka
 	cargo build --release -p millrace-host -p millrace-bench
 	$(TARGET)/release/millrace-bench --plugins $(TARGET)/plugins --guests $(TARGET)/guests
 
@@ -54,6 +54,12 @@ setup-test:
 
 kafka: setup-test
 	@tests/kafka/fetch
+
+registry: setup-test
+	@tests/registry/fetch
+
+python: setup-test
+	@tests/python/fetch
 
 # $(call collect,FOLDER,FROM,NAMES) leaves FROM/NAME.wasm as TARGET/FOLDER/NAME.wasm:
 # each replaced at once, because a running host may be watching it, and nothing

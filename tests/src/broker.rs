@@ -1,8 +1,7 @@
 //! A real Kafka (KRaft, one node, loopback only) that belongs to this test
 //! process. Its jars are fetched by `tests/kafka/fetch`; what it keeps on disk
-//! is `broker/data.rs`'s, its settings are `broker/settings.rs`'s.
+//! is `data.rs`'s, its settings are `broker/settings.rs`'s.
 
-mod data;
 mod settings;
 
 use std::fs::{self, File};
@@ -12,10 +11,10 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use data::DataDir;
 pub use settings::BrokerOptions;
 
 use crate::client::Client;
+use crate::data::DataDir;
 use crate::process::{Process, Signal};
 use crate::proxy::Proxy;
 use crate::target::{must_exist, source, target_dir};
@@ -52,7 +51,7 @@ impl Broker {
 
     /// Like [`Broker::start`], with another heap or other properties.
     pub fn start_with(options: BrokerOptions) -> Broker {
-        let data = DataDir::create();
+        let data = DataDir::create("kafka");
         let ports = settings::Ports::free();
         let file = data.path().join("server.properties");
         let proxy = options.proxied.then(|| Proxy::start(ports.proxy));

@@ -1,8 +1,6 @@
 //! The `host` binary as a user runs it: arguments in, exit status, stdout and
 //! stderr out. Killed when dropped; its output is printed where a test panics.
 
-mod output;
-
 use std::env;
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -10,8 +8,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use output::Output;
-
+use crate::output::Output;
 use crate::process::{Process, Signal};
 use crate::target::{must_exist, profile_dir, target_dir};
 use crate::wait::{eventually, eventually_ok};

@@ -1,11 +1,8 @@
 //! How the test broker is set: small, quick to start and to stop, and without
 //! anything that happens by itself after a while.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
-use std::net::{Ipv4Addr, TcpListener};
-
-use super::data::DataDir;
+use crate::data::DataDir;
+use crate::ports::free_port;
 
 /// Any id does: a cluster has one node, and finds no other.
 pub const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
@@ -78,17 +75,6 @@ impl Ports {
             controller: free_port(),
         }
     }
-}
-
-/// A port below the range that the kernel gives to outgoing connections (from
-/// 32768 on): while the broker is down, a client that keeps trying could be
-/// given that very port as its own, and the broker could not come back to it.
-fn free_port() -> u16 {
-    let random = RandomState::new();
-    (0_u16..)
-        .map(|attempt| 12_000 + u16::try_from(random.hash_one(attempt) % 20_000).expect("small"))
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
-        .expect("one of so many ports is free")
 }
 
 pub fn java_flags(options: &BrokerOptions) -> Vec<String> {

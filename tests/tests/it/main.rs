@@ -1,5 +1,5 @@
-//! The integration tests: one binary, so that one broker serves them all; one
-//! module a theme.
+//! The integration tests: one binary, so that one broker and one schema registry
+//! serve them all; one module a theme.
 
 mod bad_input;
 mod broker;
@@ -27,8 +27,10 @@ mod policies;
 mod proxy;
 mod recovery;
 mod recovery_commands;
+mod registry;
 mod rejected_outputs;
 mod replay;
+mod serialization;
 mod source;
 mod stalls;
 mod starts;

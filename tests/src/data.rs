@@ -1,6 +1,6 @@
-//! The folder of one broker, `target/kafka/run/PROCESS-NUMBER`: held by a file
+//! The folder of one server, `target/KIND/run/PROCESS-NUMBER`: held by a file
 //! lock while its test process lives, removed at its end, or at the next start
-//! of any broker where that process had no time to.
+//! of any of its kind where that process had no time to.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,11 +17,12 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// A new, empty folder; stale ones are removed on the way.
-    pub fn create() -> DataDir {
+    /// A new, empty folder for a server of this kind, such as `kafka`; stale
+    /// ones are removed on the way.
+    pub fn create(kind: &str) -> DataDir {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
 
-        let run = target_dir().join("kafka/run");
+        let run = target_dir().join(kind).join("run");
         fs::create_dir_all(&run).expect("the target folder can be written");
         // Held until our own lock stands: else another process could take the
         // new folder for a stale one.
@@ -41,15 +42,15 @@ impl DataDir {
         &self.path
     }
 
-    /// What the broker prints.
+    /// The file for what the server prints.
     pub fn log(&self) -> PathBuf {
-        self.path.join("broker.log")
+        self.path.join("log")
     }
 }
 
 impl Drop for DataDir {
     fn drop(&mut self) {
-        // The broker may still be writing its last files; the next start
+        // The server may still be writing its last files; the next start
         // removes what is left.
         let _ = fs::remove_dir_all(&self.path);
     }
