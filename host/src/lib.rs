@@ -18,6 +18,7 @@ pub mod pipeline;
 pub mod plugin;
 pub mod record;
 pub mod recovery;
+pub mod registry;
 pub mod runner;
 pub mod stop;
 pub mod telemetry;

@@ -321,6 +321,31 @@ pub fn waiting(what: &str, why: &str) {
     tracing::warn!(why, "waiting: {what}");
 }
 
+/// The schema registry has no answer to a question, and is asked on.
+pub fn registry_fails(question: &str, why: &str, left_out: u64) {
+    let left_out = (left_out > 0).then_some(left_out);
+    tracing::warn!(
+        why,
+        left_out,
+        "waiting: the schema registry is asked for {question}"
+    );
+}
+
+/// No question is without an answer any more; `long`: since the first one was.
+pub fn registry_answers_again(long: Duration) {
+    tracing::info!(after = ?long, "the schema registry answers again");
+}
+
+/// One URL of the schema registry failed, and another one answered.
+pub fn registry_url_changed(url: &dyn fmt::Display, why: &str, left_out: u64) {
+    let left_out = (left_out > 0).then_some(left_out);
+    tracing::warn!(
+        why,
+        left_out,
+        "the schema registry is asked at {url} from now on"
+    );
+}
+
 pub fn consumer_trouble(code: &str, text: &str, left_out: u64) {
     let left_out = (left_out > 0).then_some(left_out);
     tracing::warn!(code, left_out, "the consumer reports: {text}");
