@@ -130,6 +130,17 @@ pub struct Resolved {
     pub text: String,
 }
 
+impl Resolved {
+    /// Without the text: how it is referred to.
+    pub fn reference(&self) -> Reference {
+        Reference {
+            name: self.name.clone(),
+            subject: self.subject.clone(),
+            version: self.version,
+        }
+    }
+}
+
 /// What is known of a question now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
@@ -248,6 +259,12 @@ impl Registry {
     pub fn register(&self, subject: &str, schema: &NewSchema) -> Lookup {
         let schema = self.0.asker.table().schema(schema);
         self.look_up(Question::Register(subject.into(), schema))
+    }
+
+    /// The schema with the id that it has under a subject already.
+    pub fn find(&self, subject: &str, schema: &NewSchema) -> Lookup {
+        let schema = self.0.asker.table().schema(schema);
+        self.look_up(Question::Find(subject.into(), schema))
     }
 
     fn look_up(&self, question: Question) -> Lookup {

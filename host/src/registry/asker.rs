@@ -110,6 +110,7 @@ impl Asker {
                 self.registered(None, document, question).await
             }
             Question::Register(subject, schema) => self.register(subject, schema).await,
+            Question::Find(subject, schema) => self.find(subject, schema).await,
         }
     }
 
@@ -137,6 +138,29 @@ impl Asker {
             kind,
             text: document.schema,
             references: resolve(&self.client, &self.documents, &references).await?,
+        })
+    }
+
+    /// The id that a schema has under a subject.
+    async fn find(&self, subject: &str, schema: &NewSchema) -> Result<Registered, Trouble> {
+        if is_step(subject) {
+            return Err(no_subject(subject));
+        }
+        let path = format!("/subjects/{}", segment(subject));
+        let found = self.client.post(&path, to_register(schema)).await;
+        let Identified { id } = found.map_err(|trouble| match trouble {
+            Trouble::Missing(why) => Trouble::Missing(format!(
+                "the schema is not registered under subject {subject} (encode.register = true \
+                 registers it): {why}"
+            )),
+            fault => fault,
+        })?;
+        let references = resolve(&self.client, &self.documents, &schema.references).await?;
+        Ok(Registered {
+            id,
+            kind: schema.kind,
+            text: schema.text.clone(),
+            references,
         })
     }
 

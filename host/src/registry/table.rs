@@ -24,6 +24,8 @@ pub enum Question {
     Version(Arc<str>, u32),
     Latest(Arc<str>),
     Register(Arc<str>, Known),
+    /// A schema that is to be there already.
+    Find(Arc<str>, Known),
 }
 
 /// A schema that was asked to be registered, of which the table has one copy: the
@@ -267,6 +269,7 @@ impl fmt::Display for Question {
             Self::Id(id) => write!(f, "schema id {id}"),
             Self::Version(subject, version) => write!(f, "subject {subject} version {version}"),
             Self::Latest(subject) => write!(f, "the latest version of subject {subject}"),
+            Self::Find(subject, _) => write!(f, "the schema of subject {subject}"),
             Self::Register(subject, _) => write!(f, "the schema to register for subject {subject}"),
         }
     }
