@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use millrace_tests::process::{Process, Signal};
 
-use crate::data::Flaws;
+use crate::data::{Content, Flaws};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -23,7 +23,14 @@ pub enum Job {
     TrapsOnPoison,
     /// The same; it takes about 20 µs a record.
     Works,
+    /// `passthrough`, of records of ten fields as framed Avro.
+    Avro,
+    /// The same, of the same records as JSON.
+    Json,
 }
+
+/// Where the schema of the records of ten fields is registered.
+pub const SUBJECT: &str = "readings-value";
 
 /// What `host run` is told beside its defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +41,10 @@ pub enum Mode {
     /// Positions in a local store, written each second.
     Recovery,
     TwoWorkers,
+    /// Avro is decoded, and goes on as JSON; natively, it is only decoded.
+    Decode,
+    /// JSON becomes Avro.
+    Encode,
 }
 
 impl Mode {
@@ -43,6 +54,8 @@ impl Mode {
             Self::ExactlyOnce => ", exactly once",
             Self::Recovery => ", recovery store",
             Self::TwoWorkers => ", two workers",
+            Self::Decode => ", decoded",
+            Self::Encode => ", encoded",
         }
     }
 }
@@ -54,6 +67,16 @@ impl Job {
             Self::Orders => "orders",
             Self::TrapsOnPoison => "traps_on_poison",
             Self::Works => "works_20_us",
+            Self::Avro => "avro",
+            Self::Json => "json",
+        }
+    }
+
+    /// The file that the host runs.
+    fn plugin(self) -> &'static str {
+        match self {
+            Self::Avro | Self::Json => Self::Passthrough.name(),
+            job => job.name(),
         }
     }
 }
@@ -71,6 +94,8 @@ pub struct Topics<'a> {
     pub input: &'a str,
     pub output: &'a str,
     pub dead_letter: Option<&'a str>,
+    /// The schema registry's URL.
+    pub registry: &'a str,
 }
 
 pub struct Contestant {
@@ -91,7 +116,7 @@ impl Contestant {
         folders: &Folders<'_>,
     ) -> Self {
         let plugins = match job {
-            Job::Passthrough | Job::Orders => folders.plugins,
+            Job::Passthrough | Job::Orders | Job::Avro | Job::Json => folders.plugins,
             Job::TrapsOnPoison | Job::Works => folders.guests,
         };
         Self {
@@ -103,7 +128,7 @@ impl Contestant {
                 Kind::Native => "millrace-bench",
                 Kind::Host => "host",
             }),
-            plugin: plugins.join(format!("{}.wasm", job.name())),
+            plugin: plugins.join(format!("{}.wasm", job.plugin())),
         }
     }
 
@@ -125,8 +150,12 @@ impl Contestant {
     }
 
     /// Which input it reads: those without flaws are the same.
-    pub fn input(&self) -> Option<Flaws> {
-        self.flaws.filter(|flaws| flaws.count > 0)
+    pub fn input(&self) -> Content {
+        match self.job {
+            Job::Avro => Content::Avro,
+            Job::Json => Content::Json,
+            _ => Content::Orders(self.flaws.filter(|flaws| flaws.count > 0)),
+        }
     }
 
     /// Starts it as a member of a new group. What it keeps on disk goes into an empty
@@ -150,6 +179,18 @@ impl Contestant {
             }
             Mode::TwoWorkers => {
                 command.args(["--workers", "2"]);
+            }
+            Mode::Decode if self.kind == Kind::Native => {
+                command.arg("--decode");
+            }
+            Mode::Decode => {
+                command.args(["--decode-value", "avro", "--encode-value", "json"]);
+                command.args(["--schema-registry", topics.registry]);
+            }
+            Mode::Encode => {
+                let schema = format!("encode.value_schema=subject:{SUBJECT}");
+                command.args(["--encode-value", "avro", "--set", &schema]);
+                command.args(["--schema-registry", topics.registry]);
             }
         }
         command

@@ -1,5 +1,6 @@
 //! The records: orders of about 110 bytes, the same in every run, some of them
-//! flawed where an input is made so; and what is to come of them.
+//! flawed where an input is made so, and records of ten fields; and what is to come
+//! of them.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::contestant::Job;
+use crate::readings::{Readings, sensor};
 
 pub const PARTITIONS: i32 = 4;
 
@@ -47,6 +49,16 @@ impl Flaws {
     }
 }
 
+/// What an input holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    Orders(Option<Flaws>),
+    /// Records of ten fields.
+    Avro,
+    /// The same.
+    Json,
+}
+
 /// A topic that is filled once and read by every contestant that it is for.
 pub struct Input {
     pub topic: String,
@@ -66,7 +78,7 @@ pub struct Yield {
 impl Input {
     pub fn yields(&self, job: Job) -> anyhow::Result<Yield> {
         let (outputs, letters) = match job {
-            Job::Passthrough | Job::Works => (self.records, 0),
+            Job::Passthrough | Job::Works | Job::Avro | Job::Json => (self.records, 0),
             Job::Orders => (self.kept, self.flawed),
             Job::TrapsOnPoison => (self.records - self.flawed, self.flawed),
         };
@@ -77,19 +89,40 @@ impl Input {
     }
 }
 
-pub fn write_orders(
+/// Fills a topic.
+pub fn write_all(
     client: &Client,
     brokers: &str,
     records: u64,
-    flaws: Option<Flaws>,
+    content: Content,
+    readings: &Readings,
 ) -> anyhow::Result<Input> {
-    let topic = unique("orders");
+    let topic = unique("input");
     client.create_topic(&topic, PARTITIONS);
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", brokers)
         .set("linger.ms", "50")
         .set("queue.buffering.max.messages", "200000")
         .create()?;
+    let flaws = match content {
+        Content::Orders(flaws) => flaws,
+        Content::Avro | Content::Json => {
+            for number in 0..records {
+                let value = match content {
+                    Content::Avro => readings.avro(number)?,
+                    _ => readings.json(number)?,
+                };
+                write(&producer, &topic, &sensor(number), &value)?;
+            }
+            producer.flush(Duration::from_secs(60))?;
+            return Ok(Input {
+                topic,
+                records,
+                flawed: 0,
+                kept: records,
+            });
+        }
+    };
     let (mut flawed, mut kept) = (0, 0);
     for id in 0..records {
         let status = match id % 10 {

@@ -46,6 +46,7 @@ pub fn run(broker: &Broker, contestant: &Contestant, seconds: u64) -> anyhow::Re
         input: &input,
         output: &output,
         dead_letter: None,
+        registry: "",
     };
     let folder = tempfile::tempdir()?;
     let process = contestant.start(&brokers, &topics, &unique("group"), folder.path());

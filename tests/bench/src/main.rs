@@ -11,6 +11,7 @@ mod contestant;
 mod data;
 mod latency;
 mod native;
+mod readings;
 mod table;
 mod throughput;
 
@@ -18,10 +19,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
 use clap::{Args, Parser, Subcommand};
+use millrace_tests::Registry;
 use millrace_tests::broker::{Broker, BrokerOptions};
 
-use contestant::{Contestant, Folders, Job, Kind, Mode};
+use contestant::{Contestant, Folders, Job, Kind, Mode, SUBJECT};
 use data::{Flaw, Flaws};
+use readings::{Readings, SCHEMA};
 
 /// What each job in the section on failures has to stand: a plugin's own `fail`,
 /// and a trap, whose culprit the host has to find.
@@ -51,6 +54,16 @@ const MODES: [(Job, &[Mode]); 2] = [
         &[Mode::ExactlyOnce, Mode::Recovery, Mode::TwoWorkers],
     ),
     (Job::Works, &[Mode::TwoWorkers]),
+];
+
+/// Each beside the same records with nothing done.
+const AVRO: [(Kind, Job, Mode); 6] = [
+    (Kind::Native, Job::Avro, Mode::Default),
+    (Kind::Native, Job::Avro, Mode::Decode),
+    (Kind::Host, Job::Avro, Mode::Default),
+    (Kind::Host, Job::Avro, Mode::Decode),
+    (Kind::Host, Job::Json, Mode::Default),
+    (Kind::Host, Job::Json, Mode::Encode),
 ];
 
 #[derive(Parser)]
@@ -104,21 +117,24 @@ fn bench(arguments: &Bench) -> anyhow::Result<()> {
         optimised: true,
         ..BrokerOptions::default()
     });
+    let registry = Registry::start();
+    let readings = Readings::new(registry.register(SUBJECT, SCHEMA))?;
     let mut inputs = Vec::new();
     for contestant in &contestants {
-        let flaws = contestant.input();
-        if inputs.iter().all(|(of, _)| *of != flaws) {
-            eprintln!("writing {} orders", arguments.records);
+        let content = contestant.input();
+        if inputs.iter().all(|(of, _)| *of != content) {
+            eprintln!("writing {} records: {content:?}", arguments.records);
             let (client, brokers) = (broker.client(), broker.address());
-            let input = data::write_orders(&client, &brokers, arguments.records, flaws)?;
-            inputs.push((flaws, input));
+            let input = data::write_all(&client, &brokers, arguments.records, content, &readings)?;
+            inputs.push((content, input));
         }
     }
+    let url = registry.url();
     let run = |contestant: &Contestant| {
-        let flaws = contestant.input();
-        let input = inputs.iter().find(|(of, _)| *of == flaws);
+        let content = contestant.input();
+        let input = inputs.iter().find(|(of, _)| *of == content);
         let (_, input) = input.context("each has its input")?;
-        throughput::run(&broker, contestant, input)
+        throughput::run(&broker, contestant, input, &url)
     };
     // A new broker makes its offsets topic for the first group, which takes
     // seconds, and its JVM is slow at first: one run that does not count.
@@ -169,6 +185,7 @@ fn contestants(arguments: &Bench) -> anyhow::Result<Vec<Contestant>> {
     });
     let contestants: Vec<Contestant> = against_native
         .chain(modes)
+        .chain(AVRO.map(|avro| (avro, None)))
         .chain(failing)
         .map(|(what, flaws)| Contestant::new(what, flaws, &folders))
         .filter(|contestant| contestant.name().contains(&arguments.only))

@@ -2,6 +2,7 @@
 //! host's librdkafka settings. At least once: every second it commits what was
 //! acknowledged. This is the limit that `host run` is held against.
 
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext, Message as _};
 use signal_hook::consts::SIGTERM;
+
+use crate::readings::Readings;
 
 #[derive(Args)]
 pub struct Arguments {
@@ -26,6 +29,9 @@ pub struct Arguments {
     output: String,
     #[arg(long)]
     group: String,
+    /// Decode each value, which is framed Avro, and send it as it came
+    #[arg(long)]
+    decode: bool,
 }
 
 /// Counts what the broker acknowledged.
@@ -72,6 +78,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .set("linger.ms", "5")
         .create_with_context(Acknowledged::default())?;
     let orders = arguments.job == "orders";
+    let readings = arguments.decode.then(|| Readings::new(0)).transpose()?;
     let (mut sent, mut commit) = (0u64, Instant::now() + COMMIT_INTERVAL);
     // Positions as they were when `sent` was so high: committed once that many
     // are acknowledged.
@@ -92,6 +99,9 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 },
                 _ => None,
             };
+            if let (Some(readings), Some(value)) = (&readings, message.payload()) {
+                black_box(readings.decode(value)?);
+            }
             if cleaned.is_some() || !orders {
                 let mut record = BaseRecord::to(&arguments.output);
                 record.key = message.key();

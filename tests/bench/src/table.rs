@@ -33,9 +33,15 @@ pub fn print(
     if !against_native.is_empty() {
         print_against_native(out, &against_native, runs)?;
     }
+    let (avro, clean): (Vec<_>, Vec<_>) = clean
+        .into_iter()
+        .partition(|c| matches!(c.job, Job::Avro | Job::Json));
     let modes = clean.iter().filter(|c| c.mode != Mode::Default).count();
     if modes > 0 {
         print_modes(out, &clean, runs)?;
+    }
+    if !avro.is_empty() {
+        print_avro(out, &avro, runs)?;
     }
     if !failing.is_empty() {
         print_failing(out, &failing, runs)?;
@@ -118,6 +124,43 @@ fn print_modes(
     Ok(())
 }
 
+/// What decoding and encoding costs on top of the same records with nothing done, in
+/// the same round.
+fn print_avro(
+    out: &mut impl Write,
+    contestants: &[&Contestant],
+    runs: &[(String, Run)],
+) -> io::Result<()> {
+    writeln!(out, "\nAvro: records of ten fields\n")?;
+    writeln!(
+        out,
+        "| | records/s | CPU µs a record | on top: median (range) |"
+    )?;
+    writeln!(out, "|---|---:|---:|---:|")?;
+    for contestant in contestants {
+        let cpu = figures(runs, contestant, |run| run.cpu);
+        let plain = contestants.iter().find(|other| {
+            (other.kind, other.job, other.mode) == (contestant.kind, contestant.job, Mode::Default)
+        });
+        let top = match plain {
+            Some(plain) if contestant.mode != Mode::Default => {
+                let plain = figures(runs, plain, |run| run.cpu);
+                let top = cpu.iter().zip(plain).map(|(cpu, plain)| cpu - plain);
+                with_range(top.collect())
+            }
+            _ => "–".to_owned(),
+        };
+        writeln!(
+            out,
+            "| {} | {:.0} | {:.2} | {top} |",
+            contestant.name(),
+            median(figures(runs, contestant, |run| run.rate)),
+            median(cpu),
+        )?;
+    }
+    Ok(())
+}
+
 fn print_failing(
     out: &mut impl Write,
     contestants: &[&Contestant],
@@ -162,12 +205,15 @@ fn print_latency(out: &mut impl Write, seconds: u64, delays: &[(String, Delay)])
 
 /// Of each round by itself, where the two ran one after the other.
 fn ratio_by_round(these: &[f64], those: &[f64]) -> String {
-    let mut ratios: Vec<f64> = these.iter().zip(those).map(|(a, b)| a / b).collect();
-    ratios.sort_by(f64::total_cmp);
-    match (ratios.first(), ratios.last()) {
+    with_range(these.iter().zip(those).map(|(a, b)| a / b).collect())
+}
+
+fn with_range(mut figures: Vec<f64>) -> String {
+    figures.sort_by(f64::total_cmp);
+    match (figures.first(), figures.last()) {
         (Some(least), Some(most)) => {
             let (least, most) = (*least, *most);
-            format!("{:.2} ({least:.2} to {most:.2})", median(ratios))
+            format!("{:.2} ({least:.2} to {most:.2})", median(figures))
         }
         _ => "–".to_owned(),
     }

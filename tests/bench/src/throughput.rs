@@ -47,7 +47,12 @@ impl fmt::Display for Run {
     }
 }
 
-pub fn run(broker: &Broker, contestant: &Contestant, input: &Input) -> anyhow::Result<Run> {
+pub fn run(
+    broker: &Broker,
+    contestant: &Contestant,
+    input: &Input,
+    registry: &str,
+) -> anyhow::Result<Run> {
     let client = broker.client();
     let output = new_topic(&client, "out");
     let letters = contestant.flaws.map(|_| new_topic(&client, "dead"));
@@ -55,6 +60,7 @@ pub fn run(broker: &Broker, contestant: &Contestant, input: &Input) -> anyhow::R
         input: &input.topic,
         output: &output,
         dead_letter: letters.as_deref(),
+        registry,
     };
     let expected = input.yields(contestant.job)?;
     let mut wanted = vec![(&output, expected.outputs)];
