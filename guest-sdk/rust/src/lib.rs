@@ -167,3 +167,8 @@ macro_rules! __export {
         compile_error!("a plugin exports a transform, a deserializer or a serializer");
     };
 }
+
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

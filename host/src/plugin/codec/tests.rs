@@ -1,4 +1,4 @@
-//! Codecs as text, and real ones: `make guests` first.
+//! Codecs as text, and real ones: `make plugins guests` first.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -40,17 +40,22 @@ fn codec(body: &str) -> CodecInstance {
     CodecInstance::new(&component(Kind::Deserializer, body)).unwrap()
 }
 
-/// The puppet of `tests/guests`.
-fn puppet(kind: Kind, config: &str) -> anyhow::Result<CodecInstance> {
+/// What `make plugins guests` leaves in the target folder.
+fn made(file: &str, kind: Kind, config: &str) -> anyhow::Result<Arc<Component>> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target")),
         PathBuf::from,
     );
-    let path = target.join("guests/puppet_codec.wasm");
-    assert!(path.exists(), "there is no {path:?}: run make guests");
-    let settings = settings(path, config);
-    let component = Component::load(&Engine::new()?, &settings, kind)?;
-    CodecInstance::new(&Arc::new(component))
+    let path = target.join(file);
+    assert!(path.exists(), "no {path:?}: run make plugins guests");
+    let mut settings = settings(path, config);
+    settings.time = Duration::from_secs(2); // The machine may be busy.
+    Ok(Arc::new(Component::load(&Engine::new()?, &settings, kind)?))
+}
+
+/// The puppet of `tests/guests`.
+fn puppet(kind: Kind, config: &str) -> anyhow::Result<CodecInstance> {
+    CodecInstance::new(&made("guests/puppet_codec.wasm", kind, config)?)
 }
 
 fn convert(
@@ -217,7 +222,57 @@ fn a_real_codec_is_no_transform() {
     let error = puppet(Kind::Transform, "").err().unwrap();
     let text = format!("{error:#}");
     assert!(
-        text.contains("is no transform plugin: it exports millrace:plugin/deserializer@0.1.0, "),
+        text.contains("is no transform plugin: it exports "),
         "{text}"
+    );
+    assert!(text.contains("plugin/deserializer@0.1.0"), "{text}");
+}
+
+#[test]
+fn one_file_may_be_of_every_kind() {
+    let file = "guests/every_kind.wasm";
+    for kind in [Kind::Deserializer, Kind::Serializer] {
+        let mut codec = CodecInstance::new(&made(file, kind, "").unwrap()).unwrap();
+        assert_eq!(
+            convert(&mut codec, &["a"]).unwrap(),
+            [Ok(kind.name().to_owned())]
+        );
+    }
+    Instance::new(&made(file, Kind::Transform, "").unwrap()).unwrap();
+}
+
+/// The real one: what it makes of each message is in its own tests.
+#[test]
+fn the_protobuf_plugin_reads_and_writes_frames() {
+    use base64::Engine as _;
+    let descriptors = include_bytes!("../../../../plugins/protobuf/src/tests/shop.binpb");
+    let digits = base64::prelude::BASE64_STANDARD.encode(descriptors);
+    let config = format!(r#"{{"descriptors":"{digits}","message":"shop.Tree","id":7}}"#);
+    let file = "plugins/protobuf.wasm";
+    let codec = |kind| CodecInstance::new(&made(file, kind, &config).unwrap()).unwrap();
+    let (mut decoder, mut encoder) = (codec(Kind::Deserializer), codec(Kind::Serializer));
+
+    // As deep as JSON and Protobuf may be, on the guest's stack.
+    let deep = format!(
+        "{}{}",
+        r#"{"child":"#.repeat(99),
+        "{}".to_owned() + &"}".repeat(99)
+    );
+    let texts = [r#"{"leaf":-1}"#, "{}", r#"{"leaf":"x"}"#, &deep];
+    let texts: Vec<_> = texts.iter().map(|text| text.as_bytes()).collect();
+    let frames = encoder.convert("out", Field::Value, &texts).unwrap();
+    let frame = frames[1].as_ref().unwrap();
+    assert_eq!(frame, &[0, 0, 0, 0, 7, 2, 4]);
+    let why = frames[2].as_ref().unwrap_err();
+    assert!(why.starts_with("not a shop.Tree: leaf: "), "{why}");
+
+    let payloads: Vec<_> = frames.iter().filter_map(|it| it.as_deref().ok()).collect();
+    let back = decoder.convert("in", Field::Value, &payloads).unwrap();
+    let back: Vec<_> = back.into_iter().map(Result::unwrap).collect();
+    assert_eq!(back, [texts[0], texts[1], texts[3]]);
+    let no_frame = decoder.convert("in", Field::Key, &[b"{}"]).unwrap();
+    assert_eq!(
+        no_frame,
+        [Err("not framed: it has 2 bytes, and a frame 6".to_owned())]
     );
 }
