@@ -12,6 +12,8 @@ mod node;
 mod op;
 mod parse;
 mod resolve;
+#[cfg(test)]
+mod tests;
 mod text;
 mod time;
 

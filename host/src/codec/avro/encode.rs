@@ -78,11 +78,7 @@ impl<'a> Run<'a> {
             Form::Plain(table) => table[kind as usize],
             Form::Named { null } if kind == Kind::Null => *null,
             Form::Named { .. } => {
-                let names = union.names.join(", ");
-                return Err(self.fail(format!(
-                    "expected an object of one of the names {names} and the value, found {}",
-                    kind.article()
-                )));
+                return Err(self.fail(unnamed(union, kind.article())));
             }
         };
         let Some(branch) = branch else {
@@ -112,6 +108,11 @@ impl<'a> Run<'a> {
         }
         outcome
     }
+}
+
+fn unnamed(union: &Union, found: &str) -> String {
+    let names = union.names.join(", ");
+    format!("expected {{\"name\": value}} with one of the names {names}, found {found}")
 }
 
 /// The next JSON value as a node's.
@@ -264,10 +265,7 @@ impl<'a> Run<'a> {
         let branch = match values.next_key_seed(Key(find))? {
             Some(Ok(branch)) => branch,
             Some(Err(message)) => return Err(self.fail(message)),
-            None => {
-                let names = union.names.join(", ");
-                return Err(self.fail(format!("an empty object, without one of the names {names}")));
-            }
+            None => return Err(self.fail(unnamed(union, "an empty object"))),
         };
         put_long(self.into, index(branch));
         let seed = Seed {

@@ -169,9 +169,11 @@ pub(super) fn of_writer(nodes: &[Node]) -> Vec<Op> {
 /// something else.)
 pub(super) fn of_leaf(writer: &Node, reader: &Node) -> Result<Op, String> {
     let unlike = || {
-        let differently = match (writer.type_name(), reader.type_name()) {
-            (of, also) if of == also => ", a logical type that differs",
-            _ => "",
+        let alike = writer.name().is_none() && writer.type_name() == reader.type_name();
+        let differently = if alike {
+            ", a logical type that differs"
+        } else {
+            ""
         };
         format!(
             "the writer's {} can't be read as {}{differently}",

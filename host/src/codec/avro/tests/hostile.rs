@@ -1,0 +1,241 @@
+//! Input that nobody meant well with: no panic, no recursion without end, no more
+//! memory than the input warrants. The fuzzer's targets (`host/fuzz`), driven here by a
+//! seeded mutator over the same corpus, so that each `make test` runs some of it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::generated::Generator;
+use super::{Decoder, Schema, decoded, decoded_by, schema};
+
+#[path = "../../../../fuzz/harness.rs"]
+mod harness;
+
+/// How many mutations of each of a target's corpus files a test run tries.
+const MUTATIONS: u64 = 2_000;
+
+/// Runs a target over its corpus, and over mutations of it.
+fn run(name: &str, target: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/corpus")
+        .join(name);
+    let mut files: Vec<_> = folder
+        .read_dir()
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    let corpus: Vec<Vec<u8>> = files
+        .iter()
+        .map(|file| std::fs::read(file).unwrap())
+        .collect();
+    for (place, input) in corpus.iter().enumerate() {
+        target(input);
+        for seed in 0..MUTATIONS {
+            let mut random = fastrand::Rng::with_seed(seed << 8 | place as u64);
+            let mut mutated = input.clone();
+            for _ in 0..random.usize(1..6) {
+                mutate(&mut mutated, &corpus, &mut random);
+            }
+            target(&mutated);
+        }
+    }
+}
+
+fn mutate(input: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut fastrand::Rng) {
+    const TELLING: [u8; 12] = [0, 1, 2, 3, 0x7f, 0x80, 0xfe, 0xff, b'"', b'{', b'[', b'9'];
+    let at = random.usize(..=input.len());
+    let some = |random: &mut fastrand::Rng| match random.bool() {
+        true => TELLING[random.usize(..TELLING.len())],
+        false => random.u8(..),
+    };
+    match random.u8(..7) {
+        0 => input.truncate(at),
+        1 => input.insert(at, some(random)),
+        2 if at < input.len() => drop(input.remove(at)),
+        3 if at < input.len() => input[at] = some(random),
+        4 if at < input.len() => input[at] ^= 1 << random.u8(..8),
+        5 => {
+            // A piece of it, again.
+            let end = random.usize(at..=input.len());
+            let piece = input[at..end].to_vec();
+            let to = random.usize(..=input.len());
+            input.splice(to..to, piece);
+        }
+        _ => {
+            let other = &corpus[random.usize(..corpus.len())];
+            let from = random.usize(..=other.len());
+            input.truncate(at);
+            input.extend_from_slice(&other[from..]);
+        }
+    }
+}
+
+#[test]
+fn bytes_of_any_kind_decode_or_are_refused() {
+    run("avro_decode", harness::avro_decode);
+}
+
+#[test]
+fn text_of_any_kind_encodes_or_is_refused() {
+    run("avro_encode", harness::avro_encode);
+}
+
+#[test]
+fn schemas_of_any_kind_are_taken_or_refused() {
+    run("avro_schema", harness::avro_schema);
+}
+
+#[test]
+fn data_that_is_cut_off_or_damaged_is_refused_or_is_other_data() {
+    for seed in 0..1_000 {
+        let mut generator = Generator::new(seed, false);
+        let of = generator.of_size(30);
+        let schema = schema(&generator.schema(&of).to_string());
+        let decoder = Decoder::new(&schema, None).unwrap();
+        let bytes = generator.datum(&of, 100);
+        for cut in 0..bytes.len().min(200) {
+            decoded_by(&decoder, &bytes[..cut]).unwrap_err();
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        decoded_by(&decoder, &longer).unwrap_err();
+        for _ in 0..50 {
+            let mut damaged = bytes.clone();
+            mutate(
+                &mut damaged,
+                std::slice::from_ref(&bytes),
+                &mut generator.random,
+            );
+            let _ = decoded_by(&decoder, &damaged);
+        }
+    }
+}
+
+#[test]
+fn a_short_message_of_a_recursive_schema_does_not_overflow_the_stack() {
+    let list = schema(
+        r#"{"type": "record", "name": "L", "fields": [{"name": "next", "type": ["null", "L"]}]}"#,
+    );
+    let nested = |levels: usize| {
+        let mut bytes = vec![2; levels - 1];
+        bytes.push(0);
+        bytes
+    };
+    let json = decoded(&list, &nested(120)).unwrap();
+    assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok());
+    assert_eq!(super::encoded(&list, &json), Ok(nested(120)));
+    let error = decoded(&list, &nested(121)).unwrap_err();
+    assert!(error.ends_with("nested deeper than 120 levels"), "{error}");
+    decoded(&list, &nested(1_000_000)).unwrap_err();
+    let json = format!("{}null{}", r#"{"next":"#.repeat(121), "}".repeat(121));
+    let error = super::encoded(&list, &json).unwrap_err();
+    assert!(error.ends_with("nested deeper than 120 levels"), "{error}");
+}
+
+#[test]
+fn values_of_no_bytes_come_to_an_end() {
+    let most = super::varint(i64::MAX);
+    let nulls = schema(r#"{"type": "array", "items": "null"}"#);
+    let nothings = schema(
+        r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type":
+            {"type": "array", "items": {"type": "record", "name": "N", "fields": []}}}]}"#,
+    );
+    let reader = schema(r#"{"type": "record", "name": "R", "fields": []}"#);
+    let passed_over = Decoder::new(&nothings, Some(&reader)).unwrap();
+    let began = Instant::now();
+    for outcome in [
+        decoded(&nulls, &most),
+        decoded(&nothings, &most),
+        decoded_by(&passed_over, &most),
+    ] {
+        let error = outcome.unwrap_err();
+        assert!(error.contains("far more values or text"), "{error}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(5));
+    // As many as fit are no attack.
+    let mut some = super::varint(1_000);
+    some.push(0);
+    assert_eq!(decoded(&nulls, &some).unwrap().len(), 5_001);
+}
+
+#[test]
+fn claims_are_not_believed() {
+    let most = super::varint(i64::MAX);
+    let negative = super::varint(-1);
+    for of in [r#""bytes""#, r#""string""#] {
+        let of = schema(of);
+        decoded(&of, &most).unwrap_err();
+        assert_eq!(decoded(&of, &negative).unwrap_err(), "a length of -1 bytes");
+    }
+    let fixed = schema(r#"{"type": "fixed", "name": "F", "size": 4611686018427387904}"#);
+    decoded(&fixed, &[0; 10]).unwrap_err();
+    super::encoded(&fixed, r#""AQ==""#).unwrap_err();
+    let array = schema(r#"{"type": "array", "items": "int"}"#);
+    assert_eq!(
+        decoded(&array, &[1, 1, 2, 0]).unwrap_err(),
+        "a block of -1 bytes, where 2 are left"
+    );
+    let least = [super::varint(i64::MIN), super::varint(0), vec![2, 0]].concat();
+    decoded(&array, &least).unwrap_err();
+}
+
+#[test]
+fn what_no_writer_writes_is_refused() {
+    for (of, bytes, error) in [
+        (r#""boolean""#, &[2][..], "a boolean of 2"),
+        (
+            r#""int""#,
+            &[0x80, 0x80, 0x80, 0x80, 0x10],
+            "2147483648 is outside of the range of an int",
+        ),
+        (r#""long""#, &[0xff; 10], "an integer of more than 64 bits"),
+        (r#""long""#, &[0x80; 11], "an integer of more than 64 bits"),
+        (
+            r#""long""#,
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
+            "an integer of more than 64 bits",
+        ),
+        (r#""long""#, &[0x80], "the data ends inside an integer"),
+        (r#""long""#, &[], "the data ends inside an integer"),
+        (
+            r#""double""#,
+            &[0; 7],
+            "the data ends: 8 bytes expected, 7 left",
+        ),
+        (r#""string""#, &[2, 0xff], "the string is not UTF-8"),
+        (r#""null""#, &[0], "1 bytes behind the value"),
+        (r#"["null", "int"]"#, &[4], "number 2 of 2 branches"),
+        (r#"["null", "int"]"#, &[1], "number -1 of 2 branches"),
+        ("[]", &[0], "number 0 of 0 branches"),
+        (
+            r#"{"type": "enum", "name": "E", "symbols": ["A"]}"#,
+            &[2],
+            "number 1 of 1 symbols",
+        ),
+        (
+            r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type":
+            {"type": "array", "items": {"type": "map", "values": "boolean"}}}]}"#,
+            &[2, 2, 2, b'k', 7],
+            "a[0][\"k\"]: a boolean of 7",
+        ),
+    ] {
+        assert_eq!(decoded(&schema(of), bytes).unwrap_err(), error, "{of}");
+    }
+}
+
+#[test]
+fn a_decimal_of_absurd_length_is_refused() {
+    let of = schema(r#"{"type": "bytes", "logicalType": "decimal", "precision": 9}"#);
+    let mut bytes = super::varint(1 << 20);
+    bytes.resize(bytes.len() + (1 << 20), 0x7f);
+    assert_eq!(
+        decoded(&of, &bytes).unwrap_err(),
+        "a decimal of 1048576 bytes"
+    );
+    let json = format!("\"{}\"", "9".repeat(1 << 20));
+    super::encoded(&of, &json).unwrap_err();
+    let zeros = format!("\"{}\"", "0".repeat(1 << 20));
+    assert_eq!(super::encoded(&of, &zeros), Ok(vec![2, 0]));
+}
