@@ -18,6 +18,7 @@ pub mod guests;
 pub mod headers;
 pub mod host;
 pub mod mock;
+mod panics;
 pub mod process;
 pub mod proxy;
 pub mod target;
