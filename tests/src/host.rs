@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::output::Output;
+use crate::panics;
 use crate::process::{Process, Signal};
 use crate::target::{must_exist, profile_dir, target_dir};
 use crate::wait::{eventually, eventually_ok};
@@ -46,6 +47,7 @@ impl Host {
 
     /// Starts what [`Host::command`] began.
     pub fn spawn(mut command: Command) -> Host {
+        panics::remember();
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let arguments: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
         let arguments = arguments.join(" ");
@@ -125,6 +127,9 @@ impl Drop for Host {
             eprintln!("--- host {} ({state})", self.arguments);
             eprintln!("--- its stdout\n{}", self.stdout());
             eprintln!("--- its stderr\n{}", self.stderr());
+            if let Some(why) = panics::last() {
+                eprintln!("--- again why the test fails: {why}");
+            }
         }
     }
 }

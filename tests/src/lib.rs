@@ -22,6 +22,7 @@ pub mod host;
 pub mod http;
 pub mod mock;
 mod output;
+mod panics;
 mod ports;
 pub mod process;
 pub mod proxy;

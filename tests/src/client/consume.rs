@@ -7,7 +7,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Client, REQUEST, Record};
+use super::{Client, PATIENCE, REQUEST, Record};
+use crate::wait::eventually_ok;
 
 /// For reading one topic to its end.
 const ALL: Duration = Duration::from_secs(60);
@@ -42,9 +43,9 @@ impl Client {
     /// Like [`Client::read_all`], where aborted records matter.
     #[track_caller]
     pub fn read_all_with(&self, topic: &str, isolation: Isolation) -> Vec<Record> {
-        let count = self
-            .partitions(topic)
-            .unwrap_or_else(|error| panic!("{error}"));
+        let count = eventually_ok(PATIENCE, "the topic's partitions", || {
+            self.partitions(topic)
+        });
         let consumer = self.reader(topic, count, isolation);
         let deadline = Instant::now() + ALL;
         let mut ended = HashSet::new();

@@ -6,22 +6,22 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::groups::GroupList;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Client, REQUEST};
+use super::{Client, PATIENCE, REQUEST};
 use crate::wait::eventually_ok;
 
 impl Client {
     /// The group's committed offset of every partition that has one.
     #[track_caller]
     pub fn committed(&self, group: &str, topic: &str) -> BTreeMap<i32, i64> {
-        let count = self
-            .partitions(topic)
-            .unwrap_or_else(|error| panic!("{error}"));
+        let count = eventually_ok(PATIENCE, "the topic's partitions", || {
+            self.partitions(topic)
+        });
         let mut list = TopicPartitionList::new();
         list.add_partition_range(topic, 0, count - 1);
         let outsider = self.outsider(group);
         // The first group of a broker makes it create its offsets topic; until
         // that is there, nobody is the group's coordinator.
-        eventually_ok(REQUEST, "the group's offsets", || {
+        eventually_ok(PATIENCE, "the group's offsets", || {
             outsider.committed_offsets(list.clone(), REQUEST)
         })
         .elements()
@@ -40,7 +40,7 @@ impl Client {
         list.add_partition_offset(topic, partition, Offset::Offset(offset))
             .expect("valid");
         let outsider = self.outsider(group);
-        eventually_ok(REQUEST, "the group to take a commit", || {
+        eventually_ok(PATIENCE, "the group to take a commit", || {
             outsider.commit(&list, CommitMode::Sync)
         });
     }
@@ -55,7 +55,7 @@ impl Client {
             element.set_metadata(text);
         }
         let outsider = self.outsider(group);
-        eventually_ok(REQUEST, "the group to take a commit", || {
+        eventually_ok(PATIENCE, "the group to take a commit", || {
             outsider.commit(&list, CommitMode::Sync)
         });
     }
@@ -66,7 +66,7 @@ impl Client {
         let mut list = TopicPartitionList::new();
         list.add_partition(topic, partition);
         let outsider = self.outsider(group);
-        let answer = eventually_ok(REQUEST, "the group's offsets", || {
+        let answer = eventually_ok(PATIENCE, "the group's offsets", || {
             outsider.committed_offsets(list.clone(), REQUEST)
         });
         let found = answer.find_partition(topic, partition);
@@ -97,7 +97,7 @@ impl Client {
     #[track_caller]
     fn describe(&self, group: &str) -> GroupList {
         let observer = self.observer();
-        eventually_ok(REQUEST, "the group's description", || {
+        eventually_ok(PATIENCE, "the group's description", || {
             observer.fetch_group_list(Some(group), REQUEST)
         })
     }

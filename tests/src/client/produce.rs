@@ -11,8 +11,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 use super::{Client, REQUEST, Record};
 use crate::headers::to_native;
 
-/// For all records of one call.
-pub(super) const ALL: Duration = Duration::from_secs(60);
+/// For all records of one call, which may be some that go on for minutes.
+pub(super) const ALL: Duration = Duration::from_secs(300);
 
 impl Client {
     /// Produces in order and returns when all are acknowledged.

@@ -14,15 +14,24 @@ use crate::pipeline::Pipeline;
 /// How many keys there are. All records of one are in one partition.
 pub const KEYS: usize = 97;
 
-/// The longest that one feeder writes: the harness waits 60 s for one call.
-const LONGEST: Duration = Duration::from_secs(50);
+/// The longest that one feeder writes: longer than any test that passes takes, where
+/// the machine is slow, too, and short enough for the harness's one call.
+const LONGEST: Duration = Duration::from_secs(280);
 
 /// Writes numbered records at a steady rate from a thread of its own until told
 /// to end: `KEY NUMBER` under the key `KEY`, numbers rising from 0.
 #[derive(Debug)]
 pub struct Feeder {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<usize>,
+    /// There until it is waited for.
+    thread: Option<JoinHandle<usize>>,
+}
+
+impl Drop for Feeder {
+    /// What a test that fails leaves behind does not load the others.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Feeder {
@@ -60,18 +69,22 @@ impl Feeder {
             client.produce(&topic, records);
             count
         });
-        Feeder { stop, thread }
+        Feeder {
+            stop,
+            thread: Some(thread),
+        }
     }
 
     /// Whether it has ended by itself: it writes for so long and no longer.
     pub fn is_over(&self) -> bool {
-        self.thread.is_finished()
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Ends it, and returns how many records are in the input now.
-    pub fn finish(self) -> usize {
+    pub fn finish(mut self) -> usize {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("all could be written")
+        let thread = self.thread.take().expect("it is waited for once");
+        thread.join().expect("all could be written")
     }
 }
 
