@@ -215,7 +215,13 @@ impl<T: Transform> Coded<T> {
         judged: &Judged,
     ) -> Result<Result<Vec<Change>, Judged>, Option<Arc<str>>> {
         let mut changes = Vec::new();
-        for (index, output) in judged.verdict.outputs().unwrap_or_default().iter().enumerate() {
+        for (index, output) in judged
+            .verdict
+            .outputs()
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
+        {
             // Without a topic it goes nowhere, and is rejected for that.
             let Some(topic) = self.topics.of(output) else {
                 continue;
@@ -259,10 +265,17 @@ impl<T: Transform> Coded<T> {
         let mut jobs: Vec<Job<'_>> = Vec::new();
         let all = records.iter().zip(judged).zip(changes.iter()).enumerate();
         for (index, ((record, judged), _)) in all.filter(|(_, (_, changes))| changes.is_ok()) {
-            for (output_index, output) in judged.verdict.outputs().unwrap_or_default().iter().enumerate() {
-                let (Some(topic), Some((bytes, _))) =
-                    (self.topics.of(output), payload(record, judged, output, field))
-                else {
+            for (output_index, output) in judged
+                .verdict
+                .outputs()
+                .unwrap_or_default()
+                .iter()
+                .enumerate()
+            {
+                let (Some(topic), Some((bytes, _))) = (
+                    self.topics.of(output),
+                    payload(record, judged, output, field),
+                ) else {
                     continue;
                 };
                 jobs.push(Job {

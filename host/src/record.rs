@@ -178,13 +178,6 @@ pub struct Origin {
     pub reason: String,
 }
 
-/// Which part of a record a payload is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Field {
-    Key,
-    Value,
-}
-
 /// A key or a value that goes out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Payload {

@@ -68,7 +68,10 @@ mod tests {
     #[test]
     fn a_line_becomes_an_object() {
         let json = decode("timestamp,celsius", "\"a \"\"b\"\", c\",21.50\n").unwrap();
-        assert_eq!(json, r#"{"timestamp":"a \"b\", c","celsius":21.50}"#.replace("21.50", "21.5"));
+        assert_eq!(
+            json,
+            r#"{"timestamp":"a \"b\", c","celsius":21.50}"#.replace("21.50", "21.5")
+        );
     }
 
     #[test]

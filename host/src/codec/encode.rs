@@ -173,12 +173,7 @@ impl Encoding {
         Ok(found)
     }
 
-    fn find(
-        &self,
-        schemas: &Schemas,
-        topic: &str,
-        written: Option<u32>,
-    ) -> Result<Found, Refused> {
+    fn find(&self, schemas: &Schemas, topic: &str, written: Option<u32>) -> Result<Found, Refused> {
         let is_framed = !matches!(self.how, How::AvroPlain);
         match &self.schema {
             Some(source @ Source::Subject { .. }) => Ok(schemas.at(source)),

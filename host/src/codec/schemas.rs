@@ -45,12 +45,7 @@ pub struct JsonSchema {
 }
 
 impl Schema {
-    fn new(
-        id: Option<u32>,
-        kind: Kind,
-        text: String,
-        references: Vec<registry::Resolved>,
-    ) -> Self {
+    fn new(id: Option<u32>, kind: Kind, text: String, references: Vec<registry::Resolved>) -> Self {
         let body = match kind {
             Kind::Avro => AvroSchema::parse(&text, &references).map(Body::Avro),
             Kind::Json => JsonSchema::parse(&text, &references).map(Body::Json),
@@ -110,7 +105,11 @@ impl Schema {
         NewSchema {
             kind: self.kind,
             text: self.text.clone(),
-            references: self.references.iter().map(registry::Resolved::reference).collect(),
+            references: self
+                .references
+                .iter()
+                .map(registry::Resolved::reference)
+                .collect(),
         }
     }
 
@@ -172,7 +171,10 @@ impl JsonSchema {
             .with_retriever(Others(others))
             .build(&schema)
             .map_err(|error| error.to_string())?;
-        let title = schema.get("title").and_then(Value::as_str).map(str::to_owned);
+        let title = schema
+            .get("title")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         Ok(Self { validator, title })
     }
 }
@@ -288,12 +290,21 @@ impl Schemas {
     /// How `writer`'s data is read by `reader`.
     pub fn resolved(&self, writer: &Schema, reader: &Schema) -> Arc<Resolved> {
         let resolve = || -> Resolved {
-            avro::Decoder::new(&writer.avro()?.schema, Some(&reader.avro()?.schema)).map_err(|why| {
-                format!("{} does not resolve to the reader's schema: {why}", writer.called())
-            })
+            avro::Decoder::new(&writer.avro()?.schema, Some(&reader.avro()?.schema)).map_err(
+                |why| {
+                    format!(
+                        "{} does not resolve to the reader's schema: {why}",
+                        writer.called()
+                    )
+                },
+            )
         };
         let mut known = lock(&self.resolved);
-        Arc::clone(known.entry((writer.serial, reader.serial)).or_insert_with(|| Arc::new(resolve())))
+        Arc::clone(
+            known
+                .entry((writer.serial, reader.serial))
+                .or_insert_with(|| Arc::new(resolve())),
+        )
     }
 
     fn ask(&self, question: impl FnOnce(&Registry) -> Lookup) -> Found {

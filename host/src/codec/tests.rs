@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::config::{Coding, Format, SchemaSource, SubjectName};
-use crate::record::{Held, Header, OutputHeaders, Timestamp};
+use crate::record::{Header, Held, OutputHeaders, Timestamp};
 
 /// A record of these bytes.
 struct Plain(Option<&'static [u8]>, Option<&'static [u8]>);
@@ -133,7 +133,13 @@ fn around(verdict: Verdict, decode: &Coding, encode: &Coding) -> Coded<Says> {
         default: Some("out".into()),
         redirect: None,
     };
-    Coded::new(says, Arc::clone(&schemas), (decode_both, encode_both), topics, 100)
+    Coded::new(
+        says,
+        Arc::clone(&schemas),
+        (decode_both, encode_both),
+        topics,
+        100,
+    )
 }
 
 fn partition() -> TopicPartition {
@@ -164,7 +170,10 @@ fn sends(bytes: &str) -> Verdict {
 fn what_is_checked_passes_as_it_is_and_what_is_wrong_is_rejected_where_it_is() {
     let json = coding(Format::Json);
     let mut coded = around(Verdict::Forward, &json, &json);
-    let judged = run(&mut coded, &[value(b" {\"a\": 1}"), value(b"{"), Plain(None, None)]);
+    let judged = run(
+        &mut coded,
+        &[value(b" {\"a\": 1}"), value(b"{"), Plain(None, None)],
+    );
     assert_eq!(judged[0].verdict, Verdict::Forward);
     assert_eq!(judged[2].verdict, Verdict::Forward);
     assert_eq!(judged[1].stage, Stage::DecodeValue);
@@ -199,7 +208,12 @@ fn a_plugin_decodes_and_one_encodes_topic_by_topic() {
     ]);
     let mut coded = around(verdict, &plugin(), &plugin());
     let judged = run(&mut coded, &[value(b"a"), Plain(None, None), value(b"b")]);
-    let shown: Vec<_> = coded.transform.seen.iter().map(|(_, value)| value.as_deref()).collect();
+    let shown: Vec<_> = coded
+        .transform
+        .seen
+        .iter()
+        .map(|(_, value)| value.as_deref())
+        .collect();
     assert_eq!(shown, [Some(&b"in:value:A"[..]), None, Some(b"in:value:B")]);
     let sent = |index: usize| -> Vec<Payload> {
         let outputs = judged[index].verdict.outputs().expect("it did not fail");
@@ -208,10 +222,17 @@ fn a_plugin_decodes_and_one_encodes_topic_by_topic() {
     let bytes = |text: &str| Payload::Bytes(text.into());
     assert_eq!(
         sent(0),
-        [bytes("out:value:IN:VALUE:A"), bytes("aside:value:OWN"), Payload::Null]
+        [
+            bytes("out:value:IN:VALUE:A"),
+            bytes("aside:value:OWN"),
+            Payload::Null
+        ]
     );
     // A null stays null, whatever encodes.
-    assert_eq!(sent(1), [Payload::Source, bytes("aside:value:OWN"), Payload::Null]);
+    assert_eq!(
+        sent(1),
+        [Payload::Source, bytes("aside:value:OWN"), Payload::Null]
+    );
 }
 
 #[test]
@@ -259,7 +280,11 @@ fn a_plugin_that_breaks_says_where_and_all_instances_are_made_anew() {
 
 #[test]
 fn a_call_gets_no_more_than_its_bytes_once_they_are_decoded() {
-    let mut coded = around(Verdict::Forward, &coding(Format::Json), &coding(Format::Json));
+    let mut coded = around(
+        Verdict::Forward,
+        &coding(Format::Json),
+        &coding(Format::Json),
+    );
     let records = [value(&[b'1'; 60]), value(&[b'2'; 60]), value(&[b'3'; 60])];
     let judged = coded.judge(&partition(), &records).expect("it judges");
     assert_eq!(judged.len(), 1);
@@ -267,7 +292,11 @@ fn a_call_gets_no_more_than_its_bytes_once_they_are_decoded() {
 
 #[test]
 fn an_output_that_goes_nowhere_is_left_to_whoever_says_so() {
-    let mut coded = around(sends("no json"), &coding(Format::Bytes), &coding(Format::Json));
+    let mut coded = around(
+        sends("no json"),
+        &coding(Format::Bytes),
+        &coding(Format::Json),
+    );
     coded.topics.default = None;
     assert_eq!(run(&mut coded, &[value(b"x")])[0].verdict, sends("no json"));
 }
@@ -313,7 +342,10 @@ fn plain_avro_is_shown_as_json_and_goes_out_as_it_came_where_the_schemas_are_one
     // JSON in, Avro out, and what does not fit.
     let mut coded = around(sends("{\"x\": 3, \"y\": 4}"), &coding(Format::Bytes), &avro);
     let judged = run(&mut coded, &[value(b"")]);
-    assert!(matches!(&judged[0].verdict, Verdict::Fail(why) if why.contains('y')), "{judged:?}");
+    assert!(
+        matches!(&judged[0].verdict, Verdict::Fail(why) if why.contains('y')),
+        "{judged:?}"
+    );
 
     // Avro in, JSON out.
     let mut coded = around(Verdict::Forward, &avro, &coding(Format::Json));
@@ -348,6 +380,9 @@ fn what_a_record_is_seen_as_is_all_of_it() {
         record: &record,
         decoded: &decoded,
     });
-    assert_eq!((seen.key(), seen.value()), (Some(&b"k"[..]), Some(&b"V"[..])));
+    assert_eq!(
+        (seen.key(), seen.value()),
+        (Some(&b"k"[..]), Some(&b"V"[..]))
+    );
     assert_eq!(seen.timestamp(), Timestamp::Create(7));
 }

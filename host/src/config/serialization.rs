@@ -112,7 +112,10 @@ impl Format {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SchemaSource {
     /// In the registry; without a version the latest one.
-    Subject { name: String, version: Option<u32> },
+    Subject {
+        name: String,
+        version: Option<u32>,
+    },
     File(PathBuf),
 }
 
@@ -163,9 +166,9 @@ impl Serialization {
 
     /// Whether every byte passes as it is.
     pub fn is_plain(&self) -> bool {
-        [&self.decode, &self.encode]
-            .iter()
-            .all(|fields| fields.key.format == Format::Bytes && fields.value.format == Format::Bytes)
+        [&self.decode, &self.encode].iter().all(|fields| {
+            fields.key.format == Format::Bytes && fields.value.format == Format::Bytes
+        })
     }
 
     fn check(&self, settings: &Settings, field: Field) -> Result<(), ConfigError> {
@@ -390,10 +393,13 @@ fn registry_settings(settings: &Settings) -> Result<Option<registry::Settings>, 
     if urls.is_empty() {
         let keys = ["url", "username", "password", "token", "ca"];
         let keys = keys.map(|key| format!("schema_registry.{key}"));
-        let given = keys.iter().chain([&"encode.refresh".to_owned()]).find_map(|key| {
-            settings.origin(key)?;
-            Some(settings.place(key))
-        });
+        let given = keys
+            .iter()
+            .chain([&"encode.refresh".to_owned()])
+            .find_map(|key| {
+                settings.origin(key)?;
+                Some(settings.place(key))
+            });
         return match given {
             None => Ok(None),
             Some(place) => Err(ConfigError(format!(

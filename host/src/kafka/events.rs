@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rdkafka::ClientContext as _;
-use rdkafka::consumer::Consumer as _;
+use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
 use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{ClientContext as _, TopicPartitionList};
 
 use super::context::Consumer;
-use super::queue::{Event, EventKind, Queue};
+use super::queue::{Event, EventKind, Queue, is_member};
 use crate::doorbell::Doorbell;
 use crate::pipeline::ports::Fatal;
 use crate::telemetry;
@@ -19,6 +19,12 @@ use crate::throttle::Throttle;
 
 /// How often a consumer's errors are logged: an outage has several a second.
 const TROUBLE_EVERY: Duration = Duration::from_secs(10);
+
+/// How often a consumer that closes looks at its deadline.
+const CLOSE_LOOK: Duration = Duration::from_millis(100);
+
+/// How often one that unsubscribes looks whether it has. Nothing rings when it has.
+const UNSUBSCRIBE_LOOK: Duration = Duration::from_millis(10);
 
 pub(super) struct Events {
     queue: Queue,
@@ -74,10 +80,56 @@ impl Events {
         Ok(None)
     }
 
+    /// Hands on what librdkafka has to say.
+    fn say(&self, kind: EventKind) {
+        if let EventKind::Log {
+            level,
+            facility,
+            message,
+        } = kind
+        {
+            self.consumer.context().log(level, &facility, &message);
+        }
+    }
+
     /// Says that something went wrong which librdkafka mends by itself.
     pub fn trouble(&mut self, code: RDKafkaErrorCode, text: &str) {
         if let Some(left_out) = self.trouble.pass(Instant::now()) {
             telemetry::consumer_trouble(&code.to_string(), text, left_out);
+        }
+    }
+
+    /// Ends the subscription of a consumer without a partition, and waits until that
+    /// counts. By the cooperative protocol librdkafka (2.12) tells the group of a
+    /// member's end when its partitions are given up: one that has none would stay a
+    /// member until its session is over, and hold up every rebalance until then. With
+    /// its subscription it leaves, but not while a rebalance is under way.
+    pub fn unsubscribe(&mut self, deadline: Instant) {
+        self.consumer.unsubscribe();
+        while is_member(&self.consumer) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            let Some(event) = self.queue.event(left.min(UNSUBSCRIBE_LOOK)) else {
+                continue;
+            };
+            // Nothing is taken any more, and nothing is there to be given up.
+            let none = TopicPartitionList::new();
+            let answered = match (event.kind(), self.consumer.rebalance_protocol()) {
+                (EventKind::Assign, RebalanceProtocol::Eager) => self.consumer.assign(&none),
+                (EventKind::Revoke, RebalanceProtocol::Eager) => self.consumer.unassign(),
+                (EventKind::Assign, _) => self.consumer.incremental_assign(&none),
+                (EventKind::Revoke, _) => self.consumer.incremental_unassign(&none),
+                (kind, _) => {
+                    self.say(kind);
+                    Ok(())
+                }
+            };
+            if let Err(error) = answered {
+                telemetry::close_failed(&error.to_string());
+                return;
+            }
         }
     }
 
@@ -102,11 +154,16 @@ impl Events {
                 let _left = ManuallyDrop::new(Arc::clone(&self.consumer));
                 return;
             }
-            if let Some(event) = self.queue.event(left.min(Duration::from_millis(100)))
-                && matches!(event.kind(), EventKind::Assign | EventKind::Revoke)
-                && let Err(error) = self.consumer.unassign()
-            {
-                telemetry::close_failed(&error.to_string());
+            let Some(event) = self.queue.event(left.min(CLOSE_LOOK)) else {
+                continue;
+            };
+            match event.kind() {
+                EventKind::Assign | EventKind::Revoke => {
+                    if let Err(error) = self.consumer.unassign() {
+                        telemetry::close_failed(&error.to_string());
+                    }
+                }
+                kind => self.say(kind),
             }
         }
     }

@@ -282,7 +282,11 @@ impl Source for GroupSource {
     }
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {
-        self.lanes.close(partitions);
+        // What was assigned while the run ends was not taken, and librdkafka lets
+        // nobody give up what he does not have.
+        let had = self.lanes.partitions();
+        let partitions: Vec<_> = partitions.iter().filter(|p| had.contains(p)).collect();
+        self.lanes.close(partitions.iter().copied());
         if self.is_out {
             // librdkafka has given up all of them.
             return Ok(());
@@ -305,7 +309,12 @@ impl Source for GroupSource {
 
     /// Leaves the group: the coordinator gives the partitions to others at once.
     fn close(&mut self, deadline: Instant) {
+        let is_empty_handed = self.lanes.partitions().is_empty();
         self.lanes.clear();
+        // A static member stays in its group.
+        if is_empty_handed && self.membership.instance_id.is_none() && !self.is_out {
+            self.events.unsubscribe(deadline);
+        }
         self.events.close(deadline);
     }
 }

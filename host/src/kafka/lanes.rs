@@ -113,10 +113,9 @@ impl Lanes {
     }
 
     /// Forgets the lanes of these partitions.
-    pub fn close(&mut self, partitions: &[TopicPartition]) {
-        self.lanes
-            .retain(|lane| !partitions.contains(&lane.partition));
+    pub fn close<'a>(&mut self, partitions: impl IntoIterator<Item = &'a TopicPartition>) {
         for partition in partitions {
+            self.lanes.retain(|lane| lane.partition != *partition);
             self.reading.lineage.forget(partition);
         }
     }

@@ -390,6 +390,18 @@ pub(super) fn assignment_lost(consumer: &Consumer) -> bool {
     unsafe { sys::rd_kafka_assignment_lost(consumer.client().native_ptr()) != 0 }
 }
 
+/// Whether the group knows this consumer, which has not asked to leave it either.
+pub(super) fn is_member(consumer: &Consumer) -> bool {
+    let client = consumer.client().native_ptr();
+    // SAFETY: the client lives; the answer is a C string that is ours to free, or null.
+    unsafe {
+        let id = sys::rd_kafka_memberid(client);
+        let is = id.as_ref().is_some_and(|first| *first != 0);
+        sys::rd_kafka_mem_free(client, id.cast());
+        is
+    }
+}
+
 /// A partition's end, as the last fetch told it; `None` before the first one.
 pub(super) fn cached_end(consumer: &Consumer, partition: &TopicPartition) -> Option<i64> {
     let topic = CString::new(&*partition.topic).ok()?;

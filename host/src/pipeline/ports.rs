@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::pipeline::progress::Sequence;
 use crate::record::{
-    Field, Header, Judged, NextOffset, OutputHeaders, Record, Rejected, Stage, TopicPartition, Verdict,
+    Field, Header, Judged, NextOffset, OutputHeaders, Record, Rejected, Stage, TopicPartition,
+    Verdict,
 };
 
 /// Something that ends the run: the surroundings, a bug, or a decision of the

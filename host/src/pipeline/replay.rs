@@ -200,11 +200,7 @@ impl<S: Source> Source for Letters<S> {
 pub struct Again<J>(pub J);
 
 impl<J: Judge> Judge for Again<J> {
-    fn judge<R: Record>(
-        &mut self,
-        _: &TopicPartition,
-        records: &[R],
-    ) -> Result<Vec<Judged>, Halt> {
+    fn judge<R: Record>(&mut self, _: &TopicPartition, records: &[R]) -> Result<Vec<Judged>, Halt> {
         let mut verdicts = Vec::with_capacity(records.len());
         let mut rest = records;
         while let Some(first) = rest.first() {

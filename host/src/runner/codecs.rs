@@ -49,7 +49,11 @@ pub struct Codecs {
 impl Codecs {
     pub fn load(engine: &Engine, pipeline: &Pipeline) -> Result<Self, Fatal> {
         let settings = &pipeline.serialization;
-        let registry = settings.registry.as_ref().map(Registry::start).transpose()?;
+        let registry = settings
+            .registry
+            .as_ref()
+            .map(Registry::start)
+            .transpose()?;
         let mut plugins = Vec::new();
         for way in [Way::Decode, Way::Encode] {
             for field in [Field::Key, Field::Value] {
@@ -109,8 +113,7 @@ impl Codecs {
     fn decoding(&self, pipeline: &Pipeline, field: Field) -> Result<Decoding, Fatal> {
         let coding = coding(pipeline, Way::Decode, field);
         let plugin = self.plugin(Way::Decode, field)?;
-        Decoding::new(coding, &self.schemas, plugin)
-            .with_context(|| Way::Decode.key(field))
+        Decoding::new(coding, &self.schemas, plugin).with_context(|| Way::Decode.key(field))
     }
 
     fn encoding(&self, pipeline: &Pipeline, field: Field) -> Result<Encoding, Fatal> {

@@ -135,6 +135,18 @@ impl Watch {
     }
 }
 
+const LOST: &str = "partitions lost";
+
+fn times_lost(host: &Host) -> usize {
+    host.stderr().matches(LOST).count()
+}
+
+/// Whether it has got a partition since it last lost what it had.
+fn has_partitions(host: &Host) -> bool {
+    let log = host.stderr();
+    log.rfind("\"partition assigned\"") > log.rfind(LOST)
+}
+
 #[test]
 fn a_process_that_is_frozen_beyond_its_session_loses_nothing_and_commits_over_nobody() {
     let pipeline = Pipeline::new("frozen-process", 4);
@@ -143,10 +155,13 @@ fn a_process_that_is_frozen_beyond_its_session_loses_nothing_and_commits_over_no
     let flags = [SHORT_SESSION, &["--commit-interval", "200ms"]].concat();
     let mut first = pipeline.start(&plugin("passthrough"), &flags);
     let second = pipeline.start(&plugin("passthrough"), &flags);
-    pipeline.wait_for_members(2);
-    pipeline.wait_for_flow(500);
-
     for _ in 0..2 {
+        // A group of two is stable before the one that came last has anything.
+        eventually(SOON, "the first one to have something to lose", || {
+            has_partitions(&first).then_some(())
+        });
+        pipeline.wait_for_members(2);
+        pipeline.wait_for_flow(500);
         first.signal(Signal::STOP);
         // Its session is over, and its partitions are the other one's.
         pipeline.wait_for_members(1);
@@ -156,11 +171,14 @@ fn a_process_that_is_frozen_beyond_its_session_loses_nothing_and_commits_over_no
             let beyond = |(partition, position): (&i32, &i64)| now[partition] > *position;
             before.iter().all(beyond).then_some(())
         });
+        let known = times_lost(&first);
         first.signal(Signal::CONT);
+        eventually(SOON, "the first one to say what it lost", || {
+            (times_lost(&first) > known).then_some(())
+        });
         pipeline.wait_for_members(2);
         pipeline.wait_for_flow(500);
     }
-    assert!(first.stderr().contains("partitions lost"));
     let written = feeder.finish();
     pipeline.wait_for_committed_total(written, LONG);
     watch.finish();

@@ -86,6 +86,19 @@ fn a_worker_without_a_partition_says_so_once() {
     stop(host);
 }
 
+/// Else the others wait at their next change for one that never comes back, until
+/// its session is over.
+#[test]
+fn a_worker_without_a_partition_leaves_the_group_as_the_others_do() {
+    let pipeline = Pipeline::new("idle-leaves", 1);
+    let more = [&["--workers", "3"], QUICK_HEARTBEAT].concat();
+    let host = pipeline.start(&plugin("passthrough"), &more);
+    pipeline.wait_for_members(3);
+    stop(host);
+    let left: Vec<String> = pipeline.client.members(&pipeline.group);
+    assert!(left.is_empty(), "{left:?}");
+}
+
 /// The cooperative protocol first gives a newcomer nothing, until the others
 /// have given up what it gets.
 #[test]

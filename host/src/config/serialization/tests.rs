@@ -41,7 +41,11 @@ fn every_format_is_known_by_its_name() {
     assert_eq!(coding.config, "c");
     refused(
         &["decode.value=avor"],
-        &["decode.value (--set)", "\"avor\" is no format", "did you mean avro?"],
+        &[
+            "decode.value (--set)",
+            "\"avor\" is no format",
+            "did you mean avro?",
+        ],
     );
     refused(&["decode.value=plugin:"], &["is no format"]);
 }
@@ -57,7 +61,10 @@ fn a_schema_stands_in_a_file_or_under_a_subject() {
         name: name.to_owned(),
         version,
     };
-    assert_eq!(source("file:a.avsc"), Ok(SchemaSource::File("a.avsc".into())));
+    assert_eq!(
+        source("file:a.avsc"),
+        Ok(SchemaSource::File("a.avsc".into()))
+    );
     assert_eq!(source("subject:a-value"), Ok(subject("a-value", None)));
     assert_eq!(source("subject:a@3"), Ok(subject("a", Some(3))));
     assert_eq!(source("subject:a@latest"), Ok(subject("a", None)));
@@ -66,7 +73,10 @@ fn a_schema_stands_in_a_file_or_under_a_subject() {
         assert!(source(wrong).unwrap_err().contains("has no version"));
     }
     for wrong in ["a.avsc", "file:", "subject:", "http://x"] {
-        assert!(source(wrong).unwrap_err().contains("names no schema"), "{wrong}");
+        assert!(
+            source(wrong).unwrap_err().contains("names no schema"),
+            "{wrong}"
+        );
     }
 }
 
@@ -74,7 +84,11 @@ fn a_schema_stands_in_a_file_or_under_a_subject() {
 fn what_is_decoded_says_how_it_goes_out() {
     refused(
         &[URL, "decode.value=avro"],
-        &["decode.value (--set)", "encode.value = \"json\"", "\"avro\""],
+        &[
+            "decode.value (--set)",
+            "encode.value = \"json\"",
+            "\"avro\"",
+        ],
     );
     refused(
         &["decode.key=plugin:x.wasm"],
@@ -88,9 +102,15 @@ fn what_is_decoded_says_how_it_goes_out() {
 
 #[test]
 fn framed_formats_need_a_registry_and_plain_ones_a_schema() {
-    refused(&["encode.value=avro"], &["encode.value", "--schema-registry"]);
+    refused(
+        &["encode.value=avro"],
+        &["encode.value", "--schema-registry"],
+    );
     refused(&["encode.value=json-schema"], &["--schema-registry"]);
-    refused(&["encode.key=avro-plain"], &["encode.key_schema = \"file:F\""]);
+    refused(
+        &["encode.key=avro-plain"],
+        &["encode.key_schema = \"file:F\""],
+    );
     refused(
         &["encode.key=avro-plain", "encode.key_schema=subject:s"],
         &["needs a schema registry"],
@@ -101,18 +121,41 @@ fn framed_formats_need_a_registry_and_plain_ones_a_schema() {
 #[test]
 fn what_nothing_looks_at_is_refused() {
     for (settings, wanted) in [
-        (["encode.value=json", "encode.value_schema=file:f"], "takes no schema"),
-        (["decode.value=json", "decode.value_reader=file:f"], "only Avro resolves"),
+        (
+            ["encode.value=json", "encode.value_schema=file:f"],
+            "takes no schema",
+        ),
+        (
+            ["decode.value=json", "decode.value_reader=file:f"],
+            "only Avro resolves",
+        ),
         (["decode.value=json", "decode.value_config=x"], "no plugin"),
-        (["encode.value=json", "encode.register=true"], "nothing would look at it"),
-        (["encode.value=json", "encode.subject=record-name"], "nothing would look at it"),
-        (["encode.value=json", "encode.refresh=1m"], "no schema registry is named"),
-        (["encode.value=json", "schema_registry.token=t"], "no schema registry is named"),
+        (
+            ["encode.value=json", "encode.register=true"],
+            "nothing would look at it",
+        ),
+        (
+            ["encode.value=json", "encode.subject=record-name"],
+            "nothing would look at it",
+        ),
+        (
+            ["encode.value=json", "encode.refresh=1m"],
+            "no schema registry is named",
+        ),
+        (
+            ["encode.value=json", "schema_registry.token=t"],
+            "no schema registry is named",
+        ),
     ] {
         refused(&settings, &[wanted]);
     }
     refused(
-        &[URL, "decode.value=avro", "encode.value=json", "decode.value_schema=file:f"],
+        &[
+            URL,
+            "decode.value=avro",
+            "encode.value=json",
+            "decode.value_schema=file:f",
+        ],
         &["takes no schema"],
     );
 }
@@ -121,13 +164,22 @@ fn what_nothing_looks_at_is_refused() {
 fn a_schema_that_nothing_says_is_refused() {
     for key in ["encode.register=true", "encode.subject=record-name"] {
         refused(&[URL, "encode.value=avro", key], &["encode.value_schema"]);
-        let reader = [URL, "decode.value=avro", "decode.value_reader=file:f", "encode.value=avro", key];
+        let reader = [
+            URL,
+            "decode.value=avro",
+            "decode.value_reader=file:f",
+            "encode.value=avro",
+            key,
+        ];
         refused(&reader, &["encode.value_schema"]);
         assert!(read(&[URL, "decode.value=avro", "encode.value=avro", key]).is_ok());
         let file = [URL, "encode.value=avro", "encode.value_schema=file:f", key];
         assert!(read(&file).is_ok());
     }
-    refused(&[URL, "encode.value=avro", "encode.subject=topic"], &["topic-name, record-name"]);
+    refused(
+        &[URL, "encode.value=avro", "encode.subject=topic"],
+        &["topic-name, record-name"],
+    );
 }
 
 #[test]
@@ -144,7 +196,11 @@ fn a_registry_has_one_way_to_be_told_who_asks() {
     assert!(matches!(basic.auth, Some(registry::Auth::Basic { .. })));
     let bearer = auth(&["schema_registry.token=t"]).unwrap();
     assert!(matches!(bearer.auth, Some(registry::Auth::Bearer(_))));
-    assert!(auth(&["schema_registry.password=p"]).unwrap_err().contains("username is missing"));
+    assert!(
+        auth(&["schema_registry.password=p"])
+            .unwrap_err()
+            .contains("username is missing")
+    );
     let both = ["schema_registry.username=u", "schema_registry.token=t"];
     assert!(auth(&both).unwrap_err().contains("leave one of them out"));
     refused(&["schema_registry.url=r:8081"], &["begins with http://"]);

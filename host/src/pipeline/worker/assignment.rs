@@ -6,7 +6,7 @@ use super::ending::{COMMIT_AGAIN, FOR_THE_COMMIT};
 use super::transaction::Blame;
 use super::{Worker, in_flight, take_positions};
 use crate::pipeline::lane::Lane;
-use crate::pipeline::ports::{Failure, LaneId, OffsetStore, Sink, Source, Ticket, Judge};
+use crate::pipeline::ports::{Failure, Judge, LaneId, OffsetStore, Sink, Source, Ticket};
 use crate::pipeline::progress::Progress;
 use crate::pipeline::pulse::Spot;
 use crate::record::TopicPartition;

@@ -9,8 +9,8 @@ use super::{Pace, Worker, in_flight};
 use crate::pipeline::dead_letter;
 use crate::pipeline::lane::{Fallen, Later, Open};
 use crate::pipeline::ports::{
-    Ack, Admission, Failure, Fatal, OffsetStore, Outcome, Outgoing, Refusal, Sent, Sink, Source,
-    Ticket, Judge, Unwritable,
+    Ack, Admission, Failure, Fatal, Judge, OffsetStore, Outcome, Outgoing, Refusal, Sent, Sink,
+    Source, Ticket, Unwritable,
 };
 use crate::pipeline::pulse::Spot;
 use crate::record::{NextOffset, Output, Position, Record, Rejected, Seen, Stage, Verdict};

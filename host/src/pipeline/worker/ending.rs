@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{Worker, in_flight, take_positions};
 use crate::pipeline::lane::{Lane, Work};
-use crate::pipeline::ports::{Failure, OffsetStore, Sink, Source, SourceEvent, Judge};
+use crate::pipeline::ports::{Failure, Judge, OffsetStore, Sink, Source, SourceEvent};
 use crate::pipeline::progress::Progress;
 use crate::telemetry;
 

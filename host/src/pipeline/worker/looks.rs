@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Worker;
 use super::transaction::Transacting;
 use crate::pipeline::lane::Lane;
-use crate::pipeline::ports::{Failure, OffsetStore, Sink, Source, Judge};
+use crate::pipeline::ports::{Failure, Judge, OffsetStore, Sink, Source};
 use crate::pipeline::pulse::{Spot, Standing};
 
 /// Often enough for a watch that says what stands still for a second or more.

@@ -1,7 +1,7 @@
 //! The end of what is to be read, where a run has one.
 
 use super::Worker;
-use crate::pipeline::ports::{Fatal, OffsetStore, Sink, Source, Judge};
+use crate::pipeline::ports::{Fatal, Judge, OffsetStore, Sink, Source};
 
 impl<S, K, O, J> Worker<S, K, O, J>
 where

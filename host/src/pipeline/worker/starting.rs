@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Worker;
 use crate::pipeline::lane::Lane;
-use crate::pipeline::ports::{Failure, Gap, LaneId, OffsetStore, Sink, Source, Judge};
+use crate::pipeline::ports::{Failure, Gap, Judge, LaneId, OffsetStore, Sink, Source};
 use crate::record::{NextOffset, TopicPartition};
 use crate::telemetry;
 

@@ -18,7 +18,7 @@ use super::ending::DRAIN_TICK;
 use super::{Pace, Worker, in_flight, take_positions};
 use crate::pipeline::lane::Rest;
 use crate::pipeline::ports::{
-    Commit, Failure, Fatal, OffsetStore, Sink, Source, Transaction, Judge,
+    Commit, Failure, Fatal, Judge, OffsetStore, Sink, Source, Transaction,
 };
 use crate::pipeline::progress::Progress;
 use crate::record::{NextOffset, TopicPartition};

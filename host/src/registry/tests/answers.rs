@@ -315,3 +315,29 @@ fn a_refused_schema_is_missing_with_the_registrys_words_and_asked_once() {
         assert_eq!(server.seen().len(), 1);
     }
 }
+
+#[test]
+fn a_schema_that_is_to_be_there_is_found_or_missing_with_the_way_out() {
+    let server = Server::start(|request| match request.body.contains("\"x\\") {
+        true => ok(json!({ "subject": "a/b", "id": 9, "version": 3, "schema": "as it writes it" })),
+        false => error(404, 40403, "Schema not found"),
+    });
+    let registry = start(&server);
+    let schema = to_register(Kind::Avro);
+    let found = ready(&registry, || registry.find("a/b", &schema));
+    assert_eq!((found.id, &*found.text), (9, "{\"type\": \"x\"}"));
+    let seen = server.seen();
+    assert_eq!(
+        (&*seen[0].method, &*seen[0].target),
+        ("POST", "/subjects/a%2Fb")
+    );
+    let other = NewSchema {
+        text: "{\"type\": \"y\"}".to_owned(),
+        ..schema
+    };
+    let why = missing(&registry, || registry.find("a/b", &other));
+    assert!(
+        why.contains("encode.register = true") && why.contains("a/b"),
+        "{why}"
+    );
+}

@@ -134,7 +134,12 @@ fn a_record_that_can_not_be_encoded_is_rejected_at_that_stage() {
     let (mut worker, between) = coded(&world, dead_letters());
     between.0.borrow_mut().unencodable.insert(1);
     steps(&mut worker, 3);
-    let topics: Vec<String> = world.state().sent.iter().map(|sent| sent.topic.clone()).collect();
+    let topics: Vec<String> = world
+        .state()
+        .sent
+        .iter()
+        .map(|sent| sent.topic.clone())
+        .collect();
     assert_eq!(topics, ["out", "dead", "out"]);
     assert_eq!(world.values()[1], "value 1", "the letter has what came");
     assert_eq!(world.stored(0), Some(3));
@@ -148,11 +153,23 @@ fn the_record_that_breaks_a_serializer_is_found_and_the_others_go_on() {
     steps(&mut worker, 20);
     let state = world.state();
     let sent: Vec<(&str, i64)> = state.sent.iter().map(|s| (&*s.topic, s.source.1)).collect();
-    let expected = [("out", 0), ("out", 1), ("out", 2), ("out", 3), ("dead", 4), ("out", 5)];
+    let expected = [
+        ("out", 0),
+        ("out", 1),
+        ("out", 2),
+        ("out", 3),
+        ("dead", 4),
+        ("out", 5),
+    ];
     assert_eq!(sent, expected);
     let headers = state.sent[4].headers.own();
-    let stage = headers.iter().find(|header| header.name == b"millrace.stage");
-    assert_eq!(stage.and_then(|h| h.value.as_deref()), Some(&b"encode-key"[..]));
+    let stage = headers
+        .iter()
+        .find(|header| header.name == b"millrace.stage");
+    assert_eq!(
+        stage.and_then(|h| h.value.as_deref()),
+        Some(&b"encode-key"[..])
+    );
     drop(state);
     // The plugin judged each once: only the encoding was repeated.
     assert_eq!(world.calls(), [[0, 1, 2, 3, 4, 5]]);

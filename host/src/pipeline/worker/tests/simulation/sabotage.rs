@@ -16,9 +16,7 @@ use crate::pipeline::ports::{
     Ack, Admission, Fatal, Halt, Judge, LaneId, OffsetStore, Outgoing, Sent, Sink, Source,
     SourceEvent, Ticket, Transaction,
 };
-use crate::record::{
-    Judged, NextOffset, OutputHeaders, Record, Stage, TopicPartition, Verdict,
-};
+use crate::record::{Judged, NextOffset, OutputHeaders, Record, Stage, TopicPartition, Verdict};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sabotage {
