@@ -1,9 +1,10 @@
 //! A real schema registry (Apicurio, loopback only) that belongs to this test
 //! process, and what tests ask of it: Confluent's API, as any client speaks it.
 //! Fetched by `tests/registry/fetch`. One that fails on command is
-//! `registry/fake.rs`'s.
+//! `registry/fake.rs`'s; certificates are `registry/tls.rs`'s.
 
 mod fake;
+mod tls;
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use fake::{Behaviour, Credentials, FakeRegistry, Seen};
 use serde_json::{Value, json};
 
+use self::tls::Tls;
 use crate::data::DataDir;
 use crate::http::{Answer, Request};
 use crate::ports::free_port;
@@ -37,6 +39,7 @@ const BASE: &str = "/apis/ccompat/v7";
 pub struct Registry {
     data: DataDir,
     address: SocketAddr,
+    tls: Option<Tls>,
     process: Process,
 }
 
@@ -88,12 +91,24 @@ pub struct Version {
 impl Registry {
     /// A registry of the test's own, ready for clients.
     pub fn start() -> Registry {
+        Registry::start_with(DataDir::create("registry"), None)
+    }
+
+    /// Like [`Registry::start`], and it speaks TLS too, by a certificate whose
+    /// authority nobody knows.
+    pub fn start_with_tls() -> Registry {
         let data = DataDir::create("registry");
+        let tls = Tls::create(data.path(), free_port());
+        Registry::start_with(data, Some(tls))
+    }
+
+    fn start_with(data: DataDir, tls: Option<Tls>) -> Registry {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        let process = launch(&data, address);
+        let process = launch(&data, address, tls.as_ref());
         let mut registry = Registry {
             data,
             address,
+            tls,
             process,
         };
         registry.wait_until_ready();
@@ -103,6 +118,20 @@ impl Registry {
     /// What clients take as the registry's URL. It has a path.
     pub fn url(&self) -> String {
         format!("http://{}{BASE}", self.address)
+    }
+
+    /// The same where it speaks TLS.
+    pub fn tls_url(&self) -> String {
+        format!("https://{}:{}{BASE}", self.address.ip(), self.tls().port)
+    }
+
+    /// A PEM file with the authority of its certificate.
+    pub fn ca(&self) -> &Path {
+        &self.tls().ca
+    }
+
+    fn tls(&self) -> &Tls {
+        self.tls.as_ref().expect("it was started with TLS")
     }
 
     /// Registers a schema in Avro, and returns its id. One that the subject has
@@ -192,7 +221,7 @@ impl Registry {
         if self.process.try_wait().is_none() {
             self.stop();
         }
-        self.process = launch(&self.data, self.address);
+        self.process = launch(&self.data, self.address, self.tls.as_ref());
         self.wait_until_ready();
     }
 
@@ -267,7 +296,7 @@ fn number(answer: &Value, name: &str) -> u32 {
     found.unwrap_or_else(|| panic!("no number {name} in {answer}"))
 }
 
-fn launch(data: &DataDir, address: SocketAddr) -> Process {
+fn launch(data: &DataDir, address: SocketAddr, tls: Option<&Tls>) -> Process {
     let log = File::options()
         .create(true)
         .append(true)
@@ -290,6 +319,13 @@ fn launch(data: &DataDir, address: SocketAddr) -> Process {
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a file can be cloned"))
         .stderr(log);
+    if let Some(tls) = tls {
+        const PREFIX: &str = "QUARKUS_HTTP_SSL_CERTIFICATE_KEY_STORE";
+        command
+            .env("QUARKUS_HTTP_SSL_PORT", tls.port.to_string())
+            .env(format!("{PREFIX}_FILE"), &tls.store)
+            .env(format!("{PREFIX}_PASSWORD"), tls::PASSWORD);
+    }
     Process::spawn("the test registry", command)
 }
 

@@ -339,3 +339,23 @@ fn a_registry_behind_a_wrong_path_is_said_at_once() {
     assert_eq!(pipeline.letters(), []);
     host.kill();
 }
+
+#[test]
+fn an_authority_of_ones_own_is_trusted_where_it_is_named() {
+    let registry = Registry::start_with_tls();
+    let id = registry.register("points", POINT);
+    let pipeline = Pipeline::with_dead_letters("tls", 1);
+    pipeline.feed([point(id, 1)]);
+
+    let host = start(&pipeline, &registry.tls_url(), DECODE);
+    wait_for_trouble(&host, "certificate");
+    stop(host);
+    assert_eq!(pipeline.committed_total(), 0);
+    let ca = format!("schema_registry.ca={}", registry.ca().display());
+    let flags = [DECODE, &["--set", &ca]].concat();
+    let host = start(&pipeline, &registry.tls_url(), &flags);
+    pipeline.wait_for_committed(&[(0, 1)]);
+    stop(host);
+    assert_eq!(pipeline.outputs().len(), 1);
+    assert_eq!(pipeline.letters(), []);
+}
