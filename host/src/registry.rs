@@ -14,12 +14,12 @@ mod documents;
 mod endpoint;
 mod health;
 mod references;
+mod settings;
 mod table;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
@@ -33,6 +33,8 @@ use tokio::sync::oneshot;
 use self::asker::Asker;
 use self::client::Client;
 use self::endpoint::Endpoint;
+use self::settings::Pace;
+pub use self::settings::{Auth, Settings};
 use self::table::{Question, Table};
 use crate::doorbell::Doorbell;
 
@@ -42,47 +44,6 @@ const STOP: Duration = Duration::from_secs(1);
 
 /// How long [`Registry::check`] waits for an answer.
 const CHECK: Duration = Duration::from_secs(5);
-
-/// What a pipeline says of its registry.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// Base URLs, with a path where the registry has one: tried in order, and the
-    /// one that answers is kept. One may carry `user:password@`.
-    pub urls: Vec<String>,
-    pub auth: Option<Auth>,
-    /// A PEM file of roots that are trusted beside the system's.
-    pub ca: Option<PathBuf>,
-    /// How long a subject's latest version counts before it is looked at again.
-    pub refresh: Duration,
-}
-
-#[derive(Clone, PartialEq, Eq)]
-pub enum Auth {
-    Basic { username: String, password: String },
-    Bearer(String),
-}
-
-// By hand: neither a log nor an error may hold what is secret here.
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let urls: Vec<String> = self.urls.iter().map(|url| endpoint::shown(url)).collect();
-        f.debug_struct("Settings")
-            .field("urls", &urls)
-            .field("auth", &self.auth)
-            .field("ca", &self.ca)
-            .field("refresh", &self.refresh)
-            .finish()
-    }
-}
-
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Auth::Basic { .. } => "Basic(…)",
-            Auth::Bearer(_) => "Bearer(…)",
-        })
-    }
-}
 
 /// What a schema is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -151,41 +112,6 @@ pub enum Lookup {
     /// Asked, and the bells ring with the answer. With a reason, the registry is
     /// at fault, and is asked until it answers.
     Later(Option<Arc<str>>),
-}
-
-/// The times of a client, apart so that a test need not wait for them.
-#[derive(Debug, Clone)]
-struct Pace {
-    /// How long a connection may take.
-    connect: Duration,
-    /// How long a request may take, with its connection and its answer.
-    request: Duration,
-    /// The first pause after a fault; each further one is twice as long.
-    retry: Duration,
-    /// The longest pause between two tries: so long after its recovery the
-    /// registry is heard at the latest.
-    retry_at_most: Duration,
-    /// How long something that was not there is first given to arrive. A registry
-    /// of several servers tells what is new to some of them a little later, and the
-    /// record that needs it is here already.
-    confirm: Duration,
-    /// How long what is missing counts as missing without being asked for again:
-    /// short enough for somebody who registers it now, and long enough to spare the
-    /// registry a question for every bad record.
-    missing: Duration,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            request: Duration::from_secs(10),
-            retry: Duration::from_millis(100),
-            retry_at_most: Duration::from_secs(10),
-            confirm: Duration::from_millis(250),
-            missing: Duration::from_secs(5),
-        }
-    }
 }
 
 /// A client of one registry, shared by all workers.

@@ -42,7 +42,7 @@ pub fn trouble(wants: Wants, status: StatusCode, body: &[u8]) -> Trouble {
     let said: Option<Said> = serde_json::from_slice(body).ok();
     let code = said.as_ref().map(|said| said.error_code);
     let message = said.and_then(|said| said.message);
-    if is_definite(wants, status, code, message.as_deref()) {
+    if is_definite(wants, status, code) {
         let message = message.unwrap_or_else(|| format!("the registry answers {status}"));
         return Trouble::Missing(short(&message));
     }
@@ -57,15 +57,12 @@ pub fn trouble(wants: Wants, status: StatusCode, body: &[u8]) -> Trouble {
     Trouble::Fault(why)
 }
 
-fn is_definite(wants: Wants, status: StatusCode, code: Option<i64>, message: Option<&str>) -> bool {
+fn is_definite(wants: Wants, status: StatusCode, code: Option<i64>) -> bool {
     match (status, code) {
-        // 40401 subject, 40402 version, 40403 schema, and those that are deleted.
-        (StatusCode::NOT_FOUND, Some(40400..=40499)) => true,
-        // Apicurio's, for what it has no code for; and Confluent's server for a path
-        // that it does not know, which is a wrong base URL.
-        (StatusCode::NOT_FOUND, Some(0 | 404)) => {
-            message.is_some_and(|said| !matches!(said, "HTTP 404 Not Found" | "Not Found"))
-        }
+        // 40401 subject, 40402 version, 40403 schema, and those that are deleted. All
+        // servers say it so; a 404 with 404 or 0 is theirs for a path that they don't
+        // know, which is a wrong base URL.
+        (StatusCode::NOT_FOUND, Some(40401..=40499)) => true,
         (StatusCode::CONFLICT, _) => wants == Wants::Register,
         (StatusCode::UNPROCESSABLE_ENTITY, Some(INVALID_VERSION)) => true,
         (StatusCode::UNPROCESSABLE_ENTITY, Some(NOT_PERMITTED)) => false,
@@ -131,14 +128,6 @@ mod tests {
             judged(Wants::LookUp, 404, r#"{"error_code":40403}"#),
             missing("the registry answers 404 Not Found")
         );
-        assert_eq!(
-            judged(
-                Wants::LookUp,
-                404,
-                r#"{"error_code":404,"message":"No artifact 'x'."}"#
-            ),
-            missing("No artifact 'x'.")
-        );
     }
 
     #[test]
@@ -147,6 +136,7 @@ mod tests {
             "<html><body>404 Not Found</body></html>",
             "",
             r#"{"error_code":404,"message":"HTTP 404 Not Found"}"#,
+            r#"{"error_code":0,"message":"Could not find resource for full path: http://r/x"}"#,
             r#"{"code":404,"message":"Not found"}"#,
             r#"{"detail":"Not Found"}"#,
         ] {

@@ -4,6 +4,8 @@
 use std::fmt;
 
 use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use reqwest::Url;
 
 use super::Auth;
@@ -16,6 +18,8 @@ pub struct Endpoint {
     /// Without credentials, and without a slash at the end.
     base: String,
     auth: Option<Auth>,
+    /// What must not be said: each secret, also as a header has it.
+    secrets: Vec<String>,
 }
 
 impl Endpoint {
@@ -67,9 +71,11 @@ impl Endpoint {
         // They fail only for URLs without a host, which http has not.
         let _ = url.set_username("");
         let _ = url.set_password(None);
+        let auth = own.or_else(|| auth.cloned());
         Ok(Self {
             base: url.as_str().trim_end_matches('/').to_owned(),
-            auth: own.or_else(|| auth.cloned()),
+            secrets: auth.as_ref().map(secrets).unwrap_or_default(),
+            auth,
         })
     }
 
@@ -84,16 +90,24 @@ impl Endpoint {
 
     /// A text from outside, which may repeat what was sent there.
     pub fn scrub(&self, text: &str) -> String {
-        let secret = match &self.auth {
-            Some(Auth::Basic { password, .. }) => password,
-            Some(Auth::Bearer(token)) => token,
-            None => return text.to_owned(),
-        };
-        match secret.is_empty() {
-            true => text.to_owned(),
-            false => text.replace(secret.as_str(), HIDDEN),
-        }
+        let hide = |text: String, secret: &String| text.replace(secret, HIDDEN);
+        self.secrets.iter().fold(text.to_owned(), hide)
     }
+}
+
+/// The longer ones first: one may stand within another.
+fn secrets(auth: &Auth) -> Vec<String> {
+    let mut secrets = match auth {
+        Auth::Basic { username, password } => vec![
+            BASE64_STANDARD.encode(format!("{username}:{password}")),
+            password.clone(),
+        ],
+        Auth::Bearer(token) => vec![token.clone()],
+    };
+    // Without a password, nothing is one.
+    secrets.retain(|secret| !secret.is_empty());
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets
 }
 
 impl fmt::Display for Endpoint {
@@ -255,6 +269,7 @@ mod tests {
     fn a_secret_that_the_registry_repeats_is_hidden() {
         let endpoint = one("http://user:hunter2@r").unwrap();
         assert_eq!(endpoint.scrub("no hunter2 here"), "no *** here");
+        assert_eq!(endpoint.scrub("Basic dXNlcjpodW50ZXIy"), "Basic ***");
         assert_eq!(one("http://r").unwrap().scrub("as it is"), "as it is");
     }
 }

@@ -59,3 +59,6 @@ impl Health {
         self.failing
     }
 }
+
+#[cfg(test)]
+mod tests;

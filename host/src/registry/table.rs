@@ -11,12 +11,20 @@ use std::time::{Duration, Instant};
 use super::{Lookup, NewSchema, Registered};
 use crate::doorbell::Doorbell;
 
-/// How many questions are remembered, and how much text of their answers. Beyond
-/// that, those that nobody has asked for longest are forgotten, which costs a
-/// question more. A topic of garbage names an id a record; a cluster's schemas are
-/// far fewer.
-const KNOWN_AT_MOST: usize = 10_000;
-const BYTES_AT_MOST: usize = 256 << 20;
+/// How much is remembered. Beyond that, what nobody has asked for longest is
+/// forgotten, which costs a question more. A topic of garbage names an id a record;
+/// a cluster's schemas are far fewer.
+const LIMITS: Limits = Limits {
+    questions: 10_000,
+    bytes: 256 << 20,
+};
+
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    questions: usize,
+    /// Of the answers' texts.
+    bytes: usize,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Question {
@@ -47,8 +55,8 @@ pub struct Table {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
+    limits: Limits,
     entries: HashMap<Question, Entry>,
     /// What was to be registered: the few that the pipeline's keys name.
     schemas: Vec<Known>,
@@ -75,10 +83,21 @@ impl Table {
     /// `refresh`: how long a latest version counts; `missing`: how long a missing
     /// one does.
     pub fn new(refresh: Duration, missing: Duration) -> Self {
+        Self::limited(refresh, missing, LIMITS)
+    }
+
+    fn limited(refresh: Duration, missing: Duration, limits: Limits) -> Self {
         Self {
             refresh,
             missing,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                limits,
+                entries: HashMap::new(),
+                schemas: Vec::new(),
+                bells: Vec::new(),
+                bytes: 0,
+                now: 0,
+            }),
         }
     }
 
@@ -184,7 +203,7 @@ impl State {
             self.bytes -= entry.answer.replace(answer).map_or(0, |old| old.bytes());
             entry.open = None;
         }
-        if self.bytes > BYTES_AT_MOST {
+        if self.bytes > self.limits.bytes {
             self.forget();
         }
         self.ring();
@@ -196,10 +215,10 @@ impl State {
 
     /// Whether another question finds a place.
     fn make_room(&mut self) -> bool {
-        if self.entries.len() >= KNOWN_AT_MOST {
+        if self.entries.len() >= self.limits.questions {
             self.forget();
         }
-        self.entries.len() < KNOWN_AT_MOST
+        self.entries.len() < self.limits.questions
     }
 
     /// Forgets what was not asked for longest, and is not open, until a quarter of
@@ -215,7 +234,9 @@ impl State {
         idle.sort_unstable_by_key(|(used, _)| *used);
         idle.pop();
         for (_, question) in idle {
-            if self.entries.len() <= KNOWN_AT_MOST / 4 * 3 && self.bytes <= BYTES_AT_MOST / 4 * 3 {
+            if self.entries.len() <= self.limits.questions / 4 * 3
+                && self.bytes <= self.limits.bytes / 4 * 3
+            {
                 break;
             }
             let forgotten = self.entries.remove(&question);

@@ -4,8 +4,13 @@ use crate::registry::Kind;
 const REFRESH: Duration = Duration::from_secs(300);
 const MISSING: Duration = Duration::from_secs(5);
 
+const FEW: Limits = Limits {
+    questions: 100,
+    bytes: 1000,
+};
+
 fn table() -> Table {
-    Table::new(REFRESH, MISSING)
+    Table::limited(REFRESH, MISSING, FEW)
 }
 
 fn registered(id: u32, text: &str) -> Registered {
@@ -128,13 +133,13 @@ fn the_same_text_is_one_schema_to_register() {
 fn beyond_the_limit_what_was_not_asked_for_longest_is_forgotten() {
     let table = table();
     let now = Instant::now();
-    for id in 0..u32::try_from(KNOWN_AT_MOST).unwrap() {
+    for id in 0..100 {
         table.look_up(Question::Id(id), now);
         table.missing(&Question::Id(id), "no".into(), now);
     }
     table.look_up(Question::Id(0), now);
     assert!(table.look_up(latest(), now).1.is_some());
-    assert!(table.state().entries.len() < KNOWN_AT_MOST);
+    assert!(table.state().entries.len() < FEW.questions);
     assert_eq!(
         table.look_up(Question::Id(0), now).0,
         Lookup::Missing("no".into())
@@ -146,7 +151,7 @@ fn beyond_the_limit_what_was_not_asked_for_longest_is_forgotten() {
 fn beyond_the_limit_of_text_too_but_never_the_newest() {
     let table = table();
     let now = Instant::now();
-    let text = "x".repeat(BYTES_AT_MOST / 2 + 1);
+    let text = "x".repeat(FEW.bytes / 2 + 1);
     for id in 0..2 {
         table.look_up(Question::Id(id), now);
         table.ready(&Question::Id(id), registered(id, &text), now);
@@ -160,7 +165,7 @@ fn beyond_the_limit_of_text_too_but_never_the_newest() {
 fn with_every_place_open_a_further_question_waits() {
     let table = table();
     let now = Instant::now();
-    for id in 0..u32::try_from(KNOWN_AT_MOST).unwrap() {
+    for id in 0..100 {
         table.look_up(Question::Id(id), now);
     }
     assert_eq!(table.look_up(latest(), now), (Lookup::Later(None), None));

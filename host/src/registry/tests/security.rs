@@ -183,7 +183,7 @@ fn a_server_is_trusted_if_the_file_of_roots_says_so() {
 
     let trusting = Settings {
         ca: Some(dir.path().join("ca.pem")),
-        ..settings(&[url.clone()])
+        ..settings(std::slice::from_ref(&url))
     };
     let registry = Registry::start_at(&trusting, pace()).unwrap();
     assert_eq!(ready(&registry, || registry.by_id(7)).text, "s");
