@@ -126,7 +126,7 @@ impl<T: Transform> Coded<T> {
         }
         let mut decoded = Vec::with_capacity(records.len());
         let mut bytes = 0usize;
-        for record in records {
+        for (index, record) in records.iter().enumerate() {
             match self.decode_one(record) {
                 Ok(one) => {
                     if let Ok(one) = &one {
@@ -141,14 +141,28 @@ impl<T: Transform> Coded<T> {
                     }
                     decoded.push(one);
                 }
-                Err(why) if decoded.is_empty() => return Err(Halt::Later(why)),
-                Err(_) => break,
+                Err(why) => {
+                    self.ask_for(&records[index..]);
+                    match decoded.is_empty() {
+                        true => return Err(Halt::Later(why)),
+                        false => break,
+                    }
+                }
             }
         }
         for field in FIELDS {
             self.decode_by_plugin(field, partition, records, &mut decoded)?;
         }
         Ok(decoded)
+    }
+
+    /// Asks for the schemas of all these at once: they wait together.
+    fn ask_for<R: Record>(&self, records: &[R]) {
+        for field in FIELDS {
+            let decoding = self.decode.of(field);
+            let payloads = records.iter().filter_map(|record| record.field(field));
+            payloads.for_each(|payload| decoding.ask(&self.schemas, payload));
+        }
     }
 
     fn decode_one<R: Record>(

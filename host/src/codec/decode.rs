@@ -97,6 +97,16 @@ impl Decoding {
         }
     }
 
+    /// Asks for the schema of a payload that is decoded later, so that those of a
+    /// batch are looked up at once.
+    pub fn ask(&self, schemas: &Schemas, bytes: &[u8]) {
+        if let (How::Avro | How::JsonSchema, Ok((id, _))) = (&self.how, frame::open(bytes))
+            && !self.known.contains_key(&id)
+        {
+            schemas.by_id(id);
+        }
+    }
+
     fn avro(&mut self, schemas: &Schemas, bytes: &[u8]) -> Answer<Shown> {
         let (id, data) = match frame::open(bytes) {
             Ok(parts) => parts,

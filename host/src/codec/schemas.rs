@@ -1,7 +1,7 @@
 //! Schemas, each parsed once for all workers: those of the registry by their ids,
 //! and those of files.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -136,7 +136,13 @@ impl Schema {
 
 impl AvroSchema {
     fn parse(text: &str, references: &[registry::Resolved]) -> Result<Self, String> {
-        let texts: Vec<String> = references.iter().map(|other| other.text.clone()).collect();
+        // One that two others name comes twice.
+        let mut seen = HashSet::new();
+        let texts: Vec<String> = references
+            .iter()
+            .filter(|other| seen.insert((&other.subject, other.version)))
+            .map(|other| other.text.clone())
+            .collect();
         let schema = avro::Schema::parse(text, &texts)?;
         let decoder = avro::Decoder::new(&schema, None)?;
         Ok(Self { schema, decoder })

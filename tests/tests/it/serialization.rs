@@ -3,6 +3,7 @@
 
 mod encoding;
 mod evolution;
+mod examples;
 mod faults;
 mod interop;
 mod json_schema;
