@@ -160,12 +160,16 @@ fn digits_of(value: u128, buffer: &mut [u8; 40]) -> &[u8] {
     let mut from = buffer.len();
     let mut high = value;
     // Of what doesn't fit 64 bits, digit by digit; divisions of them are ten times faster.
-    while high > u128::from(u64::MAX) {
-        from -= 1;
-        buffer[from] = digit((high % 10) as u64);
-        high /= 10;
-    }
-    let mut rest = (high & u128::from(u64::MAX)) as u64;
+    let mut rest = loop {
+        match u64::try_from(high) {
+            Ok(rest) => break rest,
+            Err(_) => {
+                from -= 1;
+                buffer[from] = digit((high % 10) as u64);
+                high /= 10;
+            }
+        }
+    };
     loop {
         from -= 1;
         buffer[from] = digit(rest % 10);

@@ -18,21 +18,26 @@ use super::time;
 /// with, stops at 128.
 pub(super) const DEEPEST: usize = 120;
 
-/// A datum may be so many values, or become so many bytes of text, for each of its
-/// own bytes; a small one as many as the second numbers. (Zero bytes can be a million
-/// nulls, and a union's null is one byte behind a long name.)
-const VALUES: (usize, usize) = (64, 1 << 18);
-const TEXT: (usize, usize) = (64, 1 << 20);
+/// What a datum may come to for each of its bytes, in values and in bytes of text;
+/// and what a small one may. (Five bytes can be a hundred million nulls, and one can be
+/// a null behind a long name.)
+const EACH: usize = 64;
+const VALUES: usize = 1 << 18;
+const TEXT: usize = 1 << 20;
+
+/// How long so many bytes may become, in either direction.
+pub(super) fn longest(bytes: usize) -> usize {
+    bytes.saturating_mul(EACH).max(TEXT)
+}
 
 /// Appends the JSON of all of `bytes`; on an error, `into` is as it was.
 pub(super) fn decode(ops: &[Op], root: Id, bytes: &[u8], into: &mut Vec<u8>) -> Outcome {
     let start = into.len();
-    let allowed = |(each, least): (usize, usize)| bytes.len().saturating_mul(each).max(least);
     let mut run = Run {
         ops,
         input: Input::new(bytes),
-        longest: start.saturating_add(allowed(TEXT)),
-        values: allowed(VALUES),
+        longest: start.saturating_add(longest(bytes.len())),
+        values: bytes.len().saturating_mul(EACH).max(VALUES),
         depth: 0,
         into,
     };

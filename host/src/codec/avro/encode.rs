@@ -13,7 +13,7 @@ use std::fmt;
 use self::key::Key;
 use self::scalar::Scalar;
 use super::binary::{Input, begin_block, end_block, put_long, put_prefixed};
-use super::decode::DEEPEST;
+use super::decode::{DEEPEST, longest};
 use super::defaults::index;
 use super::fault::{Fault, Outcome, Segment, Shortened};
 use super::node::{FixedLogical, Form, Id, Kind, Node, Union};
@@ -23,6 +23,7 @@ pub(super) fn encode(nodes: &[Node], root: Id, json: &[u8], into: &mut Vec<u8>) 
     let start = into.len();
     let mut run = Run {
         nodes,
+        longest: start.saturating_add(longest(json.len())),
         depth: 0,
         message: None,
         path: Vec::new(),
@@ -47,6 +48,8 @@ pub(super) fn encode(nodes: &[Node], root: Id, json: &[u8], into: &mut Vec<u8>) 
 struct Run<'a> {
     nodes: &'a [Node],
     into: &'a mut Vec<u8>,
+    /// How long `into` may become by defaults.
+    longest: usize,
     depth: usize,
     /// What went wrong, if it was not the JSON; serde's errors hold no more than a text
     /// that says where in the JSON it was.

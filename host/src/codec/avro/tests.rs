@@ -47,13 +47,14 @@ fn record_of(of: &str) -> Schema {
 }
 
 /// The independent writer's integers.
-fn varint(value: i64) -> Vec<u8> {
-    let mut rest = ((i128::from(value) * 2) ^ if value < 0 { -1 } else { 0 }) as u128 as u64;
+fn varint(value: impl TryInto<i64, Error: std::fmt::Debug>) -> Vec<u8> {
+    let value = i128::from(value.try_into().unwrap());
+    let mut rest = if value < 0 { -2 * value - 1 } else { 2 * value };
     let mut bytes = Vec::new();
     while rest > 127 {
-        bytes.push((rest % 128) as u8 + 128);
+        bytes.push(u8::try_from(rest % 128 + 128).unwrap());
         rest /= 128;
     }
-    bytes.push(rest as u8);
+    bytes.push(u8::try_from(rest).unwrap());
     bytes
 }

@@ -94,9 +94,9 @@ fn put_clock(into: &mut Vec<u8>, time: i64, unit: Unit) {
 fn put_padded(into: &mut Vec<u8>, value: i64, width: usize) {
     let start = into.len();
     into.resize(start + width, b'0');
-    let mut rest = value;
+    let mut rest = value.unsigned_abs();
     for place in into[start..].iter_mut().rev() {
-        *place = b"0123456789"[rest.rem_euclid(10).unsigned_abs() as usize];
+        *place = b'0' + (rest % 10) as u8;
         rest /= 10;
     }
 }

@@ -91,6 +91,10 @@ impl<'a> Run<'a> {
     ) -> Result<&'a [u8], E> {
         let field = &record.fields[place];
         let why = match &field.default {
+            // An object of two bytes can be as many defaults as the schema has.
+            Some(Ok(_)) if self.into.len() > self.longest => {
+                "missing, and far more defaults than so little text should have".to_owned()
+            }
             Some(Ok(default)) => return Ok(default),
             Some(Err(reason)) => format!("missing, and {reason}"),
             None => "missing, and it has no default".to_owned(),

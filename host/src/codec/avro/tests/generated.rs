@@ -153,7 +153,8 @@ impl Generator {
             1 => (12, Some("duration"), None),
             2 => {
                 let size = self.random.usize(1..30);
-                let digits = ((size * 8 - 1) as f64 * std::f64::consts::LOG10_2) as u32;
+                // A bit is 0.30103 digits.
+                let digits = u32::try_from((size * 8 - 1) * 30_103 / 100_000).unwrap();
                 (size, Some("decimal"), Some(self.random.u32(1..=digits)))
             }
             _ => (self.random.usize(..20), None, None),
@@ -233,7 +234,7 @@ impl Generator {
             Type::Primitive(of, logical) => self.put_primitive(of, *logical, into),
             Type::Decimal { precision, .. } => {
                 let bytes = self.unscaled(*precision).to_signed_bytes_be();
-                into.extend(varint(bytes.len() as i64));
+                into.extend(varint(bytes.len()));
                 into.extend(bytes);
             }
             Type::Fixed {
@@ -248,7 +249,7 @@ impl Generator {
                 into.extend(bytes);
             }
             Type::Fixed { size, .. } => into.extend((0..*size).map(|_| self.random.u8(..))),
-            Type::Enum { symbols, .. } => into.extend(varint(self.random.usize(..*symbols) as i64)),
+            Type::Enum { symbols, .. } => into.extend(varint(self.random.usize(..*symbols))),
             Type::Array(items) => self.put_block(items, false, exhausted, into, depth),
             Type::Map(values) => self.put_block(values, true, exhausted, into, depth),
             Type::Record { fields, .. } => {
@@ -262,7 +263,7 @@ impl Generator {
                     Some(branch) if exhausted => branch,
                     _ => self.random.usize(..branches.len()),
                 };
-                into.extend(varint(branch as i64));
+                into.extend(varint(branch));
                 self.put(&branches[branch], into, depth + 1);
             }
             Type::Named(name) => {
@@ -283,7 +284,7 @@ impl Generator {
     ) {
         let count = if exhausted { 0 } else { self.random.usize(..5) };
         if count > 0 {
-            into.extend(varint(count as i64));
+            into.extend(varint(count));
             for _ in 0..count {
                 if keyed {
                     self.put_string(into);
@@ -331,12 +332,12 @@ impl Generator {
             }
             ("bytes", _) => {
                 let bytes: Vec<u8> = (0..random.usize(..10)).map(|_| random.u8(..)).collect();
-                into.extend(varint(bytes.len() as i64));
+                into.extend(varint(bytes.len()));
                 into.extend(bytes);
             }
             (_, Some("uuid")) => {
                 let text = format!("{:08x}-0000-4000-8000-000000000000", random.u32(..));
-                into.extend(varint(text.len() as i64));
+                into.extend(varint(text.len()));
                 into.extend(text.into_bytes());
             }
             _ => self.put_string(into),
@@ -354,7 +355,7 @@ impl Generator {
                 }
             })
             .collect();
-        into.extend(varint(text.len() as i64));
+        into.extend(varint(text.len()));
         into.extend(text.into_bytes());
     }
 
@@ -435,7 +436,7 @@ fn schema(of: &Type, around: &str) -> Value {
 fn put_name(schema: &mut Value, name: &str, around: &str) {
     match name.rsplit_once('.') {
         Some((namespace, short)) if namespace == around => schema["name"] = json!(short),
-        Some((namespace, short)) if name.len() % 2 == 0 => {
+        Some((namespace, short)) if name.len().is_multiple_of(2) => {
             schema["namespace"] = json!(namespace);
             schema["name"] = json!(short);
         }

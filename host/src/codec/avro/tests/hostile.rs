@@ -239,3 +239,15 @@ fn a_decimal_of_absurd_length_is_refused() {
     let zeros = format!("\"{}\"", "0".repeat(1 << 20));
     assert_eq!(super::encoded(&of, &zeros), Ok(vec![2, 0]));
 }
+
+#[test]
+fn short_text_does_not_become_any_number_of_defaults() {
+    let of = schema(&format!(
+        r#"{{"type": "array", "items": {{"type": "record", "name": "R", "fields": [
+            {{"name": "a", "type": "string", "default": "{}"}}]}}}}"#,
+        "x".repeat(10_000)
+    ));
+    let json = format!("[{}{{}}]", "{},".repeat(10_000));
+    let error = super::encoded(&of, &json).unwrap_err();
+    assert!(error.contains("far more defaults"), "{error}");
+}
