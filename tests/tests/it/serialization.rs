@@ -52,12 +52,15 @@ fn point_2(id: u32, x: i64, y: i64) -> Record {
 fn long(value: i64) -> Vec<u8> {
     let mut rest = ((value << 1) ^ (value >> 63)).cast_unsigned();
     let mut bytes = Vec::new();
-    while rest > 0x7f {
-        bytes.push((rest & 0x7f) as u8 | 0x80);
+    loop {
+        let low = u8::try_from(rest & 0x7f).expect("seven bits");
         rest >>= 7;
+        if rest == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
     }
-    bytes.push(rest as u8);
-    bytes
 }
 
 /// A string as Avro writes it.
