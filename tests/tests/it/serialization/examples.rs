@@ -48,7 +48,7 @@ fn avro_with_a_registry_of_confluents_or_redpandas() {
         let value_id = registry.register(&subject, &schema("sensor-value"));
         let record = |celsius| {
             Record::value(framed(value_id, &reading(celsius)))
-                .with_key(framed(key_id, &key()))
+                .key(framed(key_id, &key()))
                 .to_partition(0)
         };
         pipeline.feed([record(20.0), record(1000.0)]);
@@ -76,7 +76,7 @@ fn avro_without_a_frame() {
     registry.register("sensor-key", &schema("sensor-key"));
     registry.register("sensor-value", &schema("sensor-value"));
     let pipeline = Pipeline::with_dead_letters("plain-avro", 1);
-    let record = Record::value(reading(-40.0)).with_key(key());
+    let record = Record::value(reading(-40.0)).key(key());
     pipeline.feed([record.to_partition(0)]);
 
     run(
