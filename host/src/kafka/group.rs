@@ -1,6 +1,7 @@
 //! A member of a consumer group: the source of records.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
@@ -93,6 +94,7 @@ pub fn join(
                 lineage,
             },
         ),
+        commit_open: Arc::clone(offsets.open()),
         others: Others::default(),
         is_member: false,
         events,
@@ -118,6 +120,8 @@ pub struct GroupSource {
     bell: Doorbell,
     ask: Ask,
     others: Others,
+    /// Whether a commit of [`GroupOffsets`] has no answer yet.
+    commit_open: Arc<AtomicBool>,
     /// Whether the group has given it something, or nothing.
     is_member: bool,
 }
@@ -201,13 +205,16 @@ impl Source for GroupSource {
                     self.on_error(code, &text)?;
                     continue;
                 }
-                Kind::OffsetCommit => match event.commit_result() {
-                    Ok(()) => SourceEvent::Committed(event.positions()),
-                    Err(reason) => SourceEvent::CommitFailed {
-                        partitions: event.partitions(),
-                        reason,
-                    },
-                },
+                Kind::OffsetCommit => {
+                    self.commit_open.store(false, Ordering::Relaxed);
+                    match event.commit_result() {
+                        Ok(()) => SourceEvent::Committed(event.positions()),
+                        Err(reason) => SourceEvent::CommitFailed {
+                            partitions: event.partitions(),
+                            reason,
+                        },
+                    }
+                }
             }));
         }
         Ok(None)

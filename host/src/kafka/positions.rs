@@ -2,6 +2,7 @@
 //! that are asked until they are answered.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -61,6 +62,9 @@ impl Ask {
 
 /// Positions in the consumer group.
 pub struct GroupOffsets {
+    /// A commit is sent that has no answer. librdkafka puts one off while it has no
+    /// coordinator, or the group changes, and sends it behind later ones.
+    open: Arc<AtomicBool>,
     /// The events' queue, where the source finds the answers to commits.
     answers: Queue,
     consumer: Arc<Consumer>,
@@ -76,6 +80,7 @@ impl GroupOffsets {
         stop: &Arc<Stop>,
     ) -> Result<Self, Fatal> {
         Ok(Self {
+            open: Arc::default(),
             lineage,
             answers: Queue::of_events(consumer)
                 .context("librdkafka has no queue for a consumer's events")?,
@@ -87,6 +92,11 @@ impl GroupOffsets {
     /// Of which topics its positions are.
     pub(super) fn lineage(&self) -> &Lineage {
         &self.lineage
+    }
+
+    /// To be cleared when a commit has its answer.
+    pub(super) fn open(&self) -> &Arc<AtomicBool> {
+        &self.open
     }
 
     /// The group's member.
@@ -145,7 +155,12 @@ impl OffsetStore for GroupOffsets {
             .collect()
     }
 
+    fn is_ready(&self) -> bool {
+        !self.open.load(Ordering::Relaxed)
+    }
+
     fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), Fatal> {
+        self.open.store(true, Ordering::Relaxed);
         self.answers
             .request_commit(&self.lineage.signed(positions)?)
             .map_err(|why| anyhow!("a commit could not be sent: {why}"))

@@ -149,6 +149,11 @@ pub trait Source {
 pub trait OffsetStore {
     /// The stored position of each partition, in their order.
     fn stored(&mut self, partitions: &[TopicPartition]) -> Result<Vec<Option<NextOffset>>, Fatal>;
+    /// Whether [`commit`](Self::commit) may be called: one that is still under way
+    /// must not be overtaken, or it would put positions back.
+    fn is_ready(&self) -> bool {
+        true
+    }
     /// Stores positions, perhaps later: a failure may come as
     /// [`SourceEvent::CommitFailed`].
     fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), Fatal>;

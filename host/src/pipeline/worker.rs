@@ -241,7 +241,7 @@ where
             self.say_if_idle();
             if self.transacting.is_some() {
                 self.close_transaction();
-            } else {
+            } else if self.offsets.is_ready() {
                 let positions = take_positions(self.lanes.iter_mut(), Progress::committable);
                 if !positions.is_empty() {
                     self.offsets.commit(&positions)?;
