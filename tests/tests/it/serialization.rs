@@ -12,7 +12,7 @@ mod plain;
 mod settings;
 mod untouched;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use millrace_tests::registry::framed;
 use millrace_tests::{Host, Record, eventually, eventually_ok, plugin};
@@ -76,7 +76,7 @@ fn start(pipeline: &Pipeline, registry: &str, more: &[&str]) -> Host {
 }
 
 /// Like [`start`], with another plugin.
-fn start_with(plugin: &PathBuf, pipeline: &Pipeline, registry: &str, more: &[&str]) -> Host {
+fn start_with(plugin: &Path, pipeline: &Pipeline, registry: &str, more: &[&str]) -> Host {
     let registry = ["--schema-registry", registry];
     pipeline.start_with_dead_letters(plugin, &[&registry, more].concat())
 }

@@ -141,7 +141,12 @@ fn schemas_name_each_other_over_several_subjects() {
         {"name":"end","type":"geo.Point"}]}"#;
     registry.register(&points, POINT);
     let to_point = Reference::new("geo.Point", &points, 1);
-    registry.register_with(&lines, line, Language::Avro, &[to_point.clone()]);
+    registry.register_with(
+        &lines,
+        line,
+        Language::Avro,
+        std::slice::from_ref(&to_point),
+    );
     let to_line = Reference::new("geo.Line", &lines, 1);
     let id = registry.register_with(&ways, way, Language::Avro, &[to_line, to_point]);
     // The version that is named counts, and not the latest.
