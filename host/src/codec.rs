@@ -19,6 +19,7 @@ pub use encode::Encoding;
 use self::schemas::Schemas;
 use crate::config::Fields;
 use crate::doorbell::Doorbell;
+use crate::names::illegal_name;
 use crate::pipeline::ports::{Convert, Fault, Halt, Judge, Transform};
 use crate::record::{
     Decoded, Field, Judged, Output, Payload, Record, Seen, Shown, Stage, TopicPartition, Verdict,
@@ -57,12 +58,12 @@ pub struct Topics {
 }
 
 impl Topics {
+    /// Where an output goes; `None`: nowhere, and whoever sends it says why.
     fn of<'a>(&'a self, output: &'a Output) -> Option<&'a str> {
         let named = output.topic.as_deref();
-        self.redirect
-            .as_deref()
-            .or(named)
-            .or(self.default.as_deref())
+        let redirect = self.redirect.as_deref();
+        let topic = redirect.or(named).or(self.default.as_deref())?;
+        illegal_name(topic).is_none().then_some(topic)
     }
 }
 
@@ -104,14 +105,7 @@ impl<T: Transform> Coded<T> {
     /// Whatever broke, the next calls find fresh instances: a hunt for a culprit
     /// begins with them.
     fn broke(&mut self, stage: Stage, fault: Fault) -> Halt {
-        self.transform.discard();
-        for field in FIELDS {
-            let plugins = [
-                self.decode.of_mut(field).plugin(),
-                self.encode.of_mut(field).plugin(),
-            ];
-            plugins.into_iter().flatten().for_each(Convert::discard);
-        }
+        Judge::discard(self);
         Halt::Fault(stage, fault)
     }
 
@@ -153,15 +147,34 @@ impl<T: Transform> Coded<T> {
         for field in FIELDS {
             self.decode_by_plugin(field, partition, records, &mut decoded)?;
         }
+        self.cut(records, &mut decoded);
         Ok(decoded)
+    }
+
+    /// Leaves at least one record, and what goes into one call of the transform.
+    fn cut<R: Record>(&self, records: &[R], decoded: &mut Vec<Result<Decoded, Judged>>) {
+        let mut bytes = 0usize;
+        let fits = decoded.iter().zip(records).take_while(|(decoded, record)| {
+            if let Ok(decoded) = decoded {
+                bytes = bytes.saturating_add(
+                    Seen {
+                        record: *record,
+                        decoded,
+                    }
+                    .size(),
+                );
+            }
+            bytes <= self.most_bytes
+        });
+        let fits = fits.count().max(1);
+        decoded.truncate(fits);
     }
 
     /// Asks for the schemas of all these at once: they wait together.
     fn ask_for<R: Record>(&self, records: &[R]) {
         for field in FIELDS {
-            let decoding = self.decode.of(field);
             let payloads = records.iter().filter_map(|record| record.field(field));
-            payloads.for_each(|payload| decoding.ask(&self.schemas, payload));
+            self.decode.of(field).ask(&self.schemas, payloads);
         }
     }
 
@@ -303,9 +316,12 @@ impl<T: Transform> Coded<T> {
         // Outputs to one topic go together, whichever record they come from.
         jobs.sort_by_key(|job| job.topic);
         let mut fault = None;
-        for jobs in jobs.chunk_by(|a, b| a.topic == b.topic) {
+        let mut calls = jobs.as_slice();
+        while let Some(first) = calls.first() {
+            let (jobs, rest) = calls.split_at(call(calls, first.topic, self.most_bytes));
+            calls = rest;
             let payloads: Vec<&[u8]> = jobs.iter().map(|job| job.bytes).collect();
-            match plugin.convert(jobs[0].topic, field, &payloads, latest(records)) {
+            match plugin.convert(first.topic, field, &payloads, latest(records)) {
                 Ok(made) => {
                     for (job, made) in jobs.iter().zip(made) {
                         match (made, &mut changes[job.record]) {
@@ -374,6 +390,17 @@ impl<T: Transform> Judge for Coded<T> {
             .collect())
     }
 
+    fn discard(&mut self) {
+        self.transform.discard();
+        for field in FIELDS {
+            let plugins = [
+                self.decode.of_mut(field).plugin(),
+                self.encode.of_mut(field).plugin(),
+            ];
+            plugins.into_iter().flatten().for_each(Convert::discard);
+        }
+    }
+
     fn encode<R: Record>(&mut self, records: &[R], judged: &mut [Judged]) -> Result<usize, Halt> {
         if FIELDS.iter().all(|field| self.encode.of(*field).is_bytes()) {
             return Ok(judged.len());
@@ -419,6 +446,16 @@ struct Job<'a> {
     record: usize,
     output: usize,
     bytes: &'a [u8],
+}
+
+/// How many of these jobs, from the first on, make one call for this topic.
+fn call(jobs: &[Job<'_>], topic: &str, most_bytes: usize) -> usize {
+    let mut bytes = 0usize;
+    let fits = jobs.iter().take_while(|job| {
+        bytes = bytes.saturating_add(job.bytes.len());
+        job.topic == topic && bytes <= most_bytes
+    });
+    fits.count().max(1)
 }
 
 /// What an output sends in a field, and whether that is its source's; `None`: null.

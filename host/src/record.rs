@@ -332,6 +332,8 @@ pub struct Judged {
     pub stage: Stage,
     /// What the plugin was shown.
     pub decoded: Decoded,
+    /// What it said, before that was encoded, where somebody looks at it.
+    pub said: Option<Box<Verdict>>,
 }
 
 impl Judged {
@@ -341,6 +343,7 @@ impl Judged {
             verdict: Verdict::Fail(reason.into()),
             stage,
             decoded: Decoded::default(),
+            said: None,
         }
     }
 }
@@ -351,6 +354,7 @@ impl From<Verdict> for Judged {
             verdict,
             stage: Stage::Transform,
             decoded: Decoded::default(),
+            said: None,
         }
     }
 }

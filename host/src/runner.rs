@@ -144,8 +144,8 @@ impl Prepared {
             needed.ensure("dead-letter", letters)?;
             check_dead_letters(&cluster, letters, &topics)?;
         }
-        if let (Purpose::Check, Some(registry)) = (purpose, &codecs.registry) {
-            registry.check()?;
+        if purpose == Purpose::Check {
+            codecs.check(&pipeline)?;
         }
         let membership = membership(&pipeline, &feed, &cluster, &inputs)?;
         // Last: a store that is made for a run that can't begin would be in its way.
@@ -362,7 +362,7 @@ fn load(pipeline: &Pipeline, feed: &Feed) -> Result<LoadedPlugins, Fatal> {
     let engine = Engine::new()?;
     let component = Component::load(&engine, &pipeline.plugin, Kind::Transform)?;
     let component = Arc::new(component);
-    let codecs = Codecs::load(&engine, pipeline)?;
+    let codecs = Codecs::load(&engine, pipeline, feed)?;
     let judges = (0..pipeline.workers)
         .map(|_| codecs.around(Instance::new(&component)?, pipeline, feed))
         .collect::<Result<_, Fatal>>()?;

@@ -96,6 +96,12 @@ impl Counters {
         self.failures.wait(position, why, long);
     }
 
+    /// A partition waits for a schema, which takes long.
+    pub fn waits_for_schema(&self, position: &Position, why: &str) {
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        self.failures.wait_for_schema(position, why);
+    }
+
     /// Something stands still, or does not any more.
     pub fn stall(&self, news: &News) {
         if news.what != Stall::IsOver {

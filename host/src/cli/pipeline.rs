@@ -56,13 +56,13 @@ pub struct PipelineArguments {
     /// [default: bytes]
     #[arg(long, value_name = "FORMAT")]
     decode_key: Option<String>,
-    /// How values are decoded: as keys [default: bytes]
+    /// How values are decoded: in one of the same formats [default: bytes]
     #[arg(long, value_name = "FORMAT")]
     decode_value: Option<String>,
-    /// How keys are encoded: as they are decoded [default: bytes]
+    /// How keys are encoded: in one of the same formats [default: bytes]
     #[arg(long, value_name = "FORMAT")]
     encode_key: Option<String>,
-    /// How values are encoded: as keys [default: bytes]
+    /// How values are encoded: in one of the same formats [default: bytes]
     #[arg(long, value_name = "FORMAT")]
     encode_value: Option<String>,
     /// The schema registry's base URL; several, comma-separated, are tried in turn

@@ -1,7 +1,9 @@
 //! How one field of the records is decoded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use anyhow::Context as _;
 
 use super::schemas::{Found, Resolved, Schema, Schemas, Source};
 use super::{Answer, frame};
@@ -9,6 +11,14 @@ use crate::config::{Coding, Format};
 use crate::pipeline::ports::{Convert, Fatal};
 use crate::record::Shown;
 use crate::registry::Kind;
+
+/// How many schemas are asked for at once: several times what the registry's client
+/// has on its way.
+const AT_ONCE: usize = 64;
+
+/// How many schemas a worker keeps at hand. Beyond that it begins anew: a topic of
+/// garbage may name all that a registry has.
+const AT_HAND: usize = 10_000;
 
 /// See the module's words. One a worker and field.
 pub struct Decoding {
@@ -35,13 +45,17 @@ enum How {
 }
 
 impl Decoding {
-    /// `plugin` is there where the format is one's.
+    /// `plugin` is there where the format is one's; `key` is the setting's, for errors.
     pub fn new(
+        key: &str,
         coding: &Coding,
         schemas: &Schemas,
         plugin: Option<Box<dyn Convert>>,
     ) -> Result<Self, Fatal> {
-        let source = |source| schemas.source(source, Kind::Avro);
+        let source = |source, what: &str| {
+            let source = schemas.source(source, Kind::Avro);
+            source.with_context(|| format!("{key}_{what}"))
+        };
         let missing = || Fatal::msg("a codec is not complete");
         let how = match &coding.format {
             Format::Bytes => How::Bytes,
@@ -49,14 +63,17 @@ impl Decoding {
             Format::Json => How::Json,
             Format::Avro => How::Avro,
             Format::AvroPlain => {
-                How::AvroPlain(source(coding.schema.as_ref().ok_or_else(missing)?)?)
+                let schema = coding.schema.as_ref().ok_or_else(missing)?;
+                How::AvroPlain(source(schema, "schema")?)
             }
             Format::JsonSchema => How::JsonSchema,
             Format::Plugin(_) => How::Plugin(plugin.ok_or_else(missing)?),
         };
+        let reader = coding.reader.as_ref();
+        let reader = reader.map(|reader| source(reader, "reader")).transpose()?;
         Ok(Self {
             how,
-            reader: coding.reader.as_ref().map(source).transpose()?,
+            reader,
             found: None,
             plain: None,
             known: HashMap::new(),
@@ -97,13 +114,21 @@ impl Decoding {
         }
     }
 
-    /// Asks for the schema of a payload that is decoded later, so that those of a
-    /// batch are looked up at once.
-    pub fn ask(&self, schemas: &Schemas, bytes: &[u8]) {
-        if let (How::Avro | How::JsonSchema, Ok((id, _))) = (&self.how, frame::open(bytes))
-            && !self.known.contains_key(&id)
-        {
-            schemas.by_id(id);
+    /// Asks for the schemas of payloads that are decoded later, so that those of a
+    /// batch are looked up at once, some of them at a time.
+    pub fn ask<'a>(&self, schemas: &Schemas, payloads: impl Iterator<Item = &'a [u8]>) {
+        if !matches!(self.how, How::Avro | How::JsonSchema) {
+            return;
+        }
+        let ids = payloads.filter_map(|bytes| Some(frame::open(bytes).ok()?.0));
+        let mut asked = HashSet::new();
+        for id in ids {
+            if !self.known.contains_key(&id) && asked.insert(id) {
+                schemas.by_id(id);
+            }
+            if asked.len() == AT_ONCE {
+                return;
+            }
         }
     }
 
@@ -144,6 +169,9 @@ impl Decoding {
                 .and_then(|avro| avro.decoder.decode(data, &mut json)),
             Some(reader) => {
                 let key = (writer.serial, reader.serial);
+                if self.resolved.len() >= AT_HAND {
+                    self.resolved.clear();
+                }
                 let resolve = || schemas.resolved(writer, reader);
                 match &**self.resolved.entry(key).or_insert_with(resolve) {
                     Ok(decoder) => decoder.decode(data, &mut json),
@@ -184,6 +212,9 @@ impl Decoding {
         }
         match schemas.by_id(id) {
             Found::Ready(schema) => {
+                if self.known.len() >= AT_HAND {
+                    self.known.clear();
+                }
                 self.known.insert(id, Arc::clone(&schema));
                 Answer::Made(schema)
             }

@@ -1,6 +1,9 @@
 //! How one field of the outputs is encoded.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use anyhow::Context as _;
 
 use super::decode::{json, text};
 use super::schemas::{Found, Schema, Schemas, Source};
@@ -9,6 +12,10 @@ use crate::config::{Coding, Format, SchemaSource, SubjectName};
 use crate::pipeline::ports::{Convert, Fatal};
 use crate::record::{Field, Shown};
 use crate::registry::Kind;
+
+/// The longest name of a record that makes a subject, in bytes: what servers take in
+/// a URL.
+const LONGEST_NAME: usize = 1000;
 
 /// See the module's words. One a worker and field.
 pub struct Encoding {
@@ -21,7 +28,7 @@ pub struct Encoding {
     same: Same,
     /// What was found since the batch began, by topic and by the schema that the
     /// record was written with.
-    found: Vec<(String, Option<u32>, Found)>,
+    found: HashMap<String, Vec<(Option<u32>, Found)>>,
 }
 
 enum How {
@@ -45,8 +52,9 @@ enum Same {
 
 impl Encoding {
     /// `plugin` is there where the format is one's; `decode` says how the source was
-    /// decoded.
+    /// decoded; `key` is the setting's, for errors.
     pub fn new(
+        key: &str,
         field: Field,
         (coding, decode): (&Coding, &Coding),
         (subject, register): (SubjectName, bool),
@@ -69,7 +77,12 @@ impl Encoding {
             .schema
             .as_ref()
             .map(|source| schemas.source(source, kind))
-            .transpose()?;
+            .transpose()
+            .with_context(|| format!("{key}_schema"))?;
+        if let (Some(Source::Fixed(schema)), true) = (&schema, subject != SubjectName::Topic) {
+            let name = schema.record_name().map_err(Fatal::msg);
+            name.with_context(|| format!("{key}_schema, with encode.subject"))?;
+        }
         Ok(Self {
             field,
             how,
@@ -77,7 +90,7 @@ impl Encoding {
             subject,
             register,
             same: same(decode, coding),
-            found: Vec::new(),
+            found: HashMap::new(),
         })
     }
 
@@ -161,15 +174,13 @@ impl Encoding {
         topic: &str,
         written: Option<u32>,
     ) -> Result<Found, Refused> {
-        let known = self
-            .found
-            .iter()
-            .find(|(known, by, _)| known == topic && *by == written);
-        if let Some((_, _, found)) = known {
+        let known = self.found.get(topic).into_iter().flatten();
+        if let Some((_, found)) = known.clone().find(|(by, _)| *by == written) {
             return Ok(found.clone());
         }
         let found = self.find(schemas, topic, written)?;
-        self.found.push((topic.to_owned(), written, found.clone()));
+        let of_topic = self.found.entry(topic.to_owned()).or_default();
+        of_topic.push((written, found.clone()));
         Ok(found)
     }
 
@@ -186,7 +197,7 @@ impl Encoding {
                 let source = || source_schema(schemas, written);
                 let subject = self.subject_of(topic, source)?;
                 match self.register {
-                    true => Ok(schemas.under(&subject, &*source()?, true)),
+                    true => Ok(schemas.under(&subject, &source()?, true)),
                     false => Ok(schemas.latest(&subject)),
                 }
             }
@@ -198,10 +209,18 @@ impl Encoding {
         topic: &str,
         schema: impl FnOnce() -> Result<Arc<Schema>, Refused>,
     ) -> Result<String, Refused> {
+        if self.subject == SubjectName::Topic {
+            return Ok(format!("{topic}-{}", self.field.name()));
+        }
+        let schema = schema()?;
+        let name = schema.record_name()?;
+        // A JSON Schema's title may be anything.
+        if name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+            return Err(format!("no subject can be called as its record: {name:.64?}").into());
+        }
         Ok(match self.subject {
-            SubjectName::Topic => format!("{topic}-{}", self.field.name()),
-            SubjectName::Record => schema()?.record_name()?.to_owned(),
-            SubjectName::TopicRecord => format!("{topic}-{}", schema()?.record_name()?),
+            SubjectName::TopicRecord => format!("{topic}-{name}"),
+            _ => name.to_owned(),
         })
     }
 }

@@ -3,11 +3,21 @@
 
 const MAGIC: u8 = 0;
 const LENGTH: usize = 5;
+/// Registries count in Java's `int`, and take a larger number for a wrong path.
+const LARGEST: u32 = i32::MAX.cast_unsigned();
 
 /// The schema's id, and the data behind the frame.
 pub fn open(bytes: &[u8]) -> Result<(u32, &[u8]), String> {
     match bytes {
-        [MAGIC, a, b, c, d, data @ ..] => Ok((u32::from_be_bytes([*a, *b, *c, *d]), data)),
+        [MAGIC, a, b, c, d, data @ ..] => {
+            let id = u32::from_be_bytes([*a, *b, *c, *d]);
+            match id > LARGEST {
+                false => Ok((id, data)),
+                true => Err(format!(
+                    "its schema id {id} can be none: the largest one is {LARGEST}"
+                )),
+            }
+        }
         [] => Err("it is empty, and has no schema id (an empty payload is no null)".to_owned()),
         [MAGIC, rest @ ..] => Err(format!(
             "it ends within its schema id: {} of 4 bytes are there",
@@ -45,6 +55,9 @@ mod tests {
     fn what_is_no_frame_says_why() {
         assert!(open(b"").unwrap_err().contains("is empty"));
         assert!(open(b"\0\0\0").unwrap_err().contains("2 of 4 bytes"));
+        let id = open(b"\0\x80\0\0\0x").unwrap_err();
+        assert!(id.contains("2147483648"), "{id}");
+        assert!(open(b"\0\x7f\xff\xff\xff").is_ok());
         assert!(open(b"{\"id\":1}").unwrap_err().contains("byte 0x7b"));
     }
 }

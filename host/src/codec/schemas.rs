@@ -2,11 +2,13 @@
 //! and those of files.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::hash::Hash;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
 
 use super::avro;
@@ -221,12 +223,39 @@ pub enum Source {
     Subject { name: String, version: Option<u32> },
 }
 
+/// How often somebody who waits looks whether an answer is there.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// See the module's words.
 pub struct Schemas {
     registry: Option<Registry>,
-    parsed: Mutex<HashMap<u32, Arc<Schema>>>,
+    /// Whether a schema that should be registered only counts as if it were.
+    pretends: bool,
+    files: Mutex<HashMap<(PathBuf, Kind), Arc<Schema>>>,
+    /// Each is parsed outside of the lock, by whoever needs it first.
+    parsed: Mutex<HashMap<u32, Once<Schema>>>,
     /// By the serials of the writer's and the reader's.
-    resolved: Mutex<HashMap<(u64, u64), Arc<Resolved>>>,
+    resolved: Mutex<HashMap<(u64, u64), Once<Resolved>>>,
+}
+
+type Once<T> = Arc<OnceLock<Arc<T>>>;
+
+/// How many are kept. Beyond that they are parsed anew.
+const KEPT: usize = 10_000;
+
+fn once<K: Eq + Hash, T>(
+    map: &Mutex<HashMap<K, Once<T>>>,
+    key: K,
+    make: impl FnOnce() -> T,
+) -> Arc<T> {
+    let once = {
+        let mut map = lock(map);
+        if map.len() >= KEPT && !map.contains_key(&key) {
+            map.clear();
+        }
+        Arc::clone(map.entry(key).or_default())
+    };
+    Arc::clone(once.get_or_init(|| Arc::new(make())))
 }
 
 /// How data of a writer's schema becomes a reader's.
@@ -236,8 +265,18 @@ impl Schemas {
     pub fn new(registry: Option<Registry>) -> Self {
         Self {
             registry,
+            pretends: false,
+            files: Mutex::default(),
             parsed: Mutex::default(),
             resolved: Mutex::default(),
+        }
+    }
+
+    /// Nothing is registered: what is encoded goes nowhere.
+    pub fn pretending(self) -> Self {
+        Self {
+            pretends: true,
+            ..self
         }
     }
 
@@ -251,7 +290,7 @@ impl Schemas {
     /// Reads what stands in a file.
     pub fn source(&self, source: &SchemaSource, kind: Kind) -> Result<Source, Fatal> {
         Ok(match source {
-            SchemaSource::File(path) => Source::Fixed(Arc::new(Schema::read(path, kind)?)),
+            SchemaSource::File(path) => Source::Fixed(self.file(path, kind)?),
             SchemaSource::Subject { name, version } => Source::Subject {
                 name: name.clone(),
                 version: *version,
@@ -259,9 +298,20 @@ impl Schemas {
         })
     }
 
+    fn file(&self, path: &Path, kind: Kind) -> Result<Arc<Schema>, Fatal> {
+        let key = (path.to_owned(), kind);
+        if let Some(schema) = lock(&self.files).get(&key) {
+            return Ok(Arc::clone(schema));
+        }
+        let schema = Arc::new(Schema::read(path, kind)?);
+        lock(&self.files).insert(key, Arc::clone(&schema));
+        Ok(schema)
+    }
+
     /// The schema that a frame names.
     pub fn by_id(&self, id: u32) -> Found {
-        if let Some(schema) = lock(&self.parsed).get(&id) {
+        let known = lock(&self.parsed).get(&id).map(Arc::clone);
+        if let Some(schema) = known.as_ref().and_then(|known| known.get()) {
             return Found::Ready(Arc::clone(schema));
         }
         self.ask(|registry| registry.by_id(id))
@@ -281,12 +331,32 @@ impl Schemas {
         }
     }
 
+    /// The same, for whoever may wait.
+    pub fn wait_for(&self, source: &Source, until: Instant) -> Result<Arc<Schema>, Fatal> {
+        loop {
+            match self.at(source) {
+                Found::Ready(schema) => return Ok(schema),
+                Found::Missing(why) => bail!("{why}"),
+                Found::Later(why) if Instant::now() >= until => {
+                    bail!(
+                        "{}",
+                        why.as_deref().unwrap_or("the registry has not answered")
+                    )
+                }
+                Found::Later(_) => std::thread::sleep(LOOK),
+            }
+        }
+    }
+
     pub fn latest(&self, subject: &str) -> Found {
         self.ask(|registry| registry.latest(subject))
     }
 
     /// The same schema with the id that it has, or gets, under a subject.
-    pub fn under(&self, subject: &str, schema: &Schema, register: bool) -> Found {
+    pub fn under(&self, subject: &str, schema: &Arc<Schema>, register: bool) -> Found {
+        if self.pretends && register {
+            return Found::Ready(Arc::clone(schema));
+        }
         self.ask(|registry| match register {
             true => registry.register(subject, &schema.to_register()),
             false => registry.find(subject, &schema.to_register()),
@@ -305,12 +375,7 @@ impl Schemas {
                 },
             )
         };
-        let mut known = lock(&self.resolved);
-        Arc::clone(
-            known
-                .entry((writer.serial, reader.serial))
-                .or_insert_with(|| Arc::new(resolve())),
-        )
+        once(&self.resolved, (writer.serial, reader.serial), resolve)
     }
 
     fn ask(&self, question: impl FnOnce(&Registry) -> Lookup) -> Found {
@@ -325,16 +390,14 @@ impl Schemas {
     }
 
     fn parse(&self, registered: &Registered) -> Arc<Schema> {
-        let mut parsed = lock(&self.parsed);
-        let schema = parsed.entry(registered.id).or_insert_with(|| {
-            Arc::new(Schema::new(
+        once(&self.parsed, registered.id, || {
+            Schema::new(
                 Some(registered.id),
                 registered.kind,
                 registered.text.clone(),
                 registered.references.clone(),
-            ))
-        });
-        Arc::clone(schema)
+            )
+        })
     }
 }
 

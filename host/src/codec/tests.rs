@@ -111,9 +111,19 @@ fn around(verdict: Verdict, decode: &Coding, encode: &Coding) -> Coded<Says> {
         _ => None,
     };
     let naming = (SubjectName::Topic, false);
-    let decoding = |coding| Decoding::new(coding, &schemas, convert(coding)).expect("it is made");
+    let decoding = |coding| {
+        Decoding::new("decode.value", coding, &schemas, convert(coding)).expect("it is made")
+    };
     let encoding = |field, codings: (&Coding, &Coding)| {
-        Encoding::new(field, codings, naming, &schemas, convert(codings.0)).expect("it is made")
+        Encoding::new(
+            "encode.value",
+            field,
+            codings,
+            naming,
+            &schemas,
+            convert(codings.0),
+        )
+        .expect("it is made")
     };
     let decode_both = Fields {
         key: decoding(&bytes),
@@ -288,6 +298,33 @@ fn a_call_gets_no_more_than_its_bytes_once_they_are_decoded() {
     let records = [value(&[b'1'; 60]), value(&[b'2'; 60]), value(&[b'3'; 60])];
     let judged = coded.judge(&partition(), &records).expect("it judges");
     assert_eq!(judged.len(), 1);
+}
+
+#[test]
+fn an_output_to_what_is_no_topic_is_left_to_whoever_says_so() {
+    let elsewhere = Verdict::Replace(Output {
+        topic: Some("no/topic".to_owned()),
+        value: Payload::Bytes(b"no json".to_vec()),
+        ..Output::FORWARD
+    });
+    for encode in [coding(Format::Json), plugin()] {
+        let mut coded = around(elsewhere.clone(), &coding(Format::Bytes), &encode);
+        assert_eq!(run(&mut coded, &[value(b"x")])[0].verdict, elsewhere);
+    }
+}
+
+#[test]
+fn what_plugins_make_is_cut_into_calls_too() {
+    let mut coded = around(Verdict::Forward, &plugin(), &plugin());
+    let records = [value(&[b'a'; 60]), value(&[b'b'; 60])];
+    let judged = coded.judge(&partition(), &records).expect("it judges");
+    assert_eq!(judged.len(), 1);
+    // Encoded in calls of their own, and each in its place.
+    let mut coded = around(Verdict::Forward, &coding(Format::Bytes), &plugin());
+    let judged = run(&mut coded, &records);
+    let sent = |letter: &str| sends(&format!("out:value:{}", letter.repeat(60)));
+    assert_eq!(judged[0].verdict, sent("A"));
+    assert_eq!(judged[1].verdict, sent("B"));
 }
 
 #[test]

@@ -180,7 +180,7 @@ impl Serialization {
         let encode_key = format!("encode.{field_name}");
         if !decode.format.shows_itself() && encode.format == Format::Bytes {
             return Err(ConfigError(format!(
-                "{}: {} is decoded, and {} says nothing of how it goes out: set \
+                "{}: {} is decoded, and {} does not say how it goes out: set \
                  {encode_key} = \"json\" to send what the plugin sees, or \"{}\" to send it as it came",
                 settings.place(&format!("decode.{field_name}")),
                 decode.format.name(),

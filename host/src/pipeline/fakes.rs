@@ -676,4 +676,8 @@ impl Transform for FakePlugin {
         state.calls = calls + 1;
         Ok(verdicts)
     }
+
+    fn discard(&mut self) {
+        self.0.state().calls = 0;
+    }
 }

@@ -34,6 +34,9 @@ pub struct Hunt {
     step: Step,
     /// The record that timed out last when it was alone.
     late: Option<usize>,
+    /// The record that broke an instance alone which had been called before: whether
+    /// it is to blame, a fresh one has to say, and the next call may be another lane's.
+    alone: Option<usize>,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
@@ -64,6 +67,12 @@ impl Hunt {
         next < self.until
     }
 
+    /// Whether the next call, which begins at `next`, has to be the first one of its
+    /// instance.
+    pub fn wants_fresh(&self, next: usize) -> bool {
+        self.alone == Some(next)
+    }
+
     /// A call of the records from `next` on failed. `fresh`: it was the first one
     /// of its instance.
     pub fn failed(&mut self, next: usize, count: usize, kind: Kind, fresh: bool) -> Next {
@@ -74,6 +83,7 @@ impl Hunt {
         if count == 1 && fresh && !once_more {
             return Next::Culprit;
         }
+        self.alone = (count == 1 && !fresh).then_some(next);
         let hunting = self.is_on(next);
         self.step = match (kind, self.step) {
             (Kind::TimedOut, _) => Step::OneByOne,

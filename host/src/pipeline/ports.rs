@@ -374,6 +374,9 @@ pub trait Judge {
     ///
     /// [`Payload::Source`]: crate::record::Payload::Source
     fn encode<R: Record>(&mut self, records: &[R], judged: &mut [Judged]) -> Result<usize, Halt>;
+
+    /// The next call finds fresh instances.
+    fn discard(&mut self);
 }
 
 /// Why nothing can be said of the first record now.
@@ -401,6 +404,10 @@ impl<T: Transform> Judge for T {
 
     fn encode<R: Record>(&mut self, _: &[R], judged: &mut [Judged]) -> Result<usize, Halt> {
         Ok(judged.len())
+    }
+
+    fn discard(&mut self) {
+        Transform::discard(self);
     }
 }
 

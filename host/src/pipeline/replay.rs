@@ -250,6 +250,10 @@ impl<J: Judge> Judge for Again<J> {
     fn encode<R: Record>(&mut self, records: &[R], judged: &mut [Judged]) -> Result<usize, Halt> {
         self.0.encode(records, judged)
     }
+
+    fn discard(&mut self) {
+        self.0.discard();
+    }
 }
 
 /// How many records, from the first on, come from one partition, in the order of

@@ -29,7 +29,7 @@ use crate::pipeline::ports::{
 };
 use crate::pipeline::progress::Progress;
 use crate::pipeline::pulse::{Pulse, Spot};
-use crate::record::{Judged, NextOffset, Record, TopicPartition};
+use crate::record::{Decoded, Judged, NextOffset, Record, TopicPartition};
 use crate::telemetry::{self, Counters};
 
 /// What a worker is told about its pipeline.
@@ -392,6 +392,9 @@ where
             ..self.settings.batch
         };
         let batch = &waiting[..limits.cut(waiting)];
+        if work.hunt.wants_fresh(work.next) && !std::mem::replace(&mut self.fresh, true) {
+            self.judge.discard();
+        }
         let begun = self.source.now();
         let call = self
             .pulse
@@ -412,7 +415,10 @@ where
             }
             Err(halt) => {
                 let count = batch.len();
-                self.governor.took(count, took);
+                // What only waits says nothing of the plugin.
+                if let Halt::Fault(..) = halt {
+                    self.governor.took(count, took);
+                }
                 self.halted(index, count, halt)
             }
         }
@@ -428,6 +434,14 @@ where
         let count = work.judged.len().min(most);
         let batch = &work.records.as_ref()[work.next..][..count];
         let judged = &mut work.judged.make_contiguous()[..count];
+        if work.hunt.wants_fresh(work.next) && !std::mem::replace(&mut self.fresh, true) {
+            self.judge.discard();
+        }
+        if self.tap.is_some() {
+            for judged in judged.iter_mut().filter(|judged| judged.said.is_none()) {
+                judged.said = Some(Box::new(judged.verdict.clone()));
+            }
+        }
         let begun = self.source.now();
         let call = self
             .pulse
@@ -439,7 +453,15 @@ where
         match answer {
             Ok(encoded) => {
                 self.fresh = false;
-                work.verdicts.extend(work.judged.drain(..encoded));
+                let encoded = work.judged.drain(..encoded);
+                work.verdicts.extend(encoded.map(|judged| match self.tap {
+                    Some(_) => judged,
+                    // Nobody looks at it any more.
+                    None => Judged {
+                        decoded: Decoded::default(),
+                        ..judged
+                    },
+                }));
                 lane.later = Later::default();
                 Ok(Pace::Busy)
             }
@@ -458,8 +480,10 @@ where
         let (stage, kind, fault) = match halt {
             Halt::Later(why) => {
                 if lane.later.is_long(self.source.now()) {
-                    let why = why.as_deref().unwrap_or("a schema is waited for");
-                    self.counters.waits(&at, why, Later::LONG);
+                    let why = why
+                        .as_deref()
+                        .unwrap_or("the registry has not answered yet");
+                    self.counters.waits_for_schema(&at, why);
                 }
                 return Ok(Pace::Idle);
             }

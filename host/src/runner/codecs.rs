@@ -1,19 +1,23 @@
 //! A pipeline's codecs: their schemas read, their plugins loaded, one set a worker.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
 use super::Feed;
-use crate::codec::schemas::Schemas;
+use crate::codec::schemas::{Schemas, Source};
 use crate::codec::{Coded, Decoding, Encoding, Topics};
 use crate::config::{Coding, Fields, Format, Pipeline, Plugin};
 use crate::pipeline::ports::{Convert, Fatal};
 use crate::plugin::component::{Component, Loaded};
-use crate::plugin::{CodecInstance, Engine, Instance, Kind};
+use crate::plugin::{self, CodecInstance, Engine, Instance};
 use crate::record::Field;
-use crate::registry::Registry;
+use crate::registry::{Kind, Registry};
 use crate::telemetry;
+
+/// How long the answers of a check may take.
+const CHECK: Duration = Duration::from_secs(10);
 
 /// The two directions of a codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +27,10 @@ enum Way {
 }
 
 impl Way {
-    fn kind(self) -> Kind {
+    fn kind(self) -> plugin::Kind {
         match self {
-            Self::Decode => Kind::Deserializer,
-            Self::Encode => Kind::Serializer,
+            Self::Decode => plugin::Kind::Deserializer,
+            Self::Encode => plugin::Kind::Serializer,
         }
     }
 
@@ -41,13 +45,13 @@ impl Way {
 
 /// See the module's words.
 pub struct Codecs {
-    pub registry: Option<Registry>,
+    registry: Option<Registry>,
     schemas: Arc<Schemas>,
     plugins: Vec<(Way, Field, Arc<Component>)>,
 }
 
 impl Codecs {
-    pub fn load(engine: &Engine, pipeline: &Pipeline) -> Result<Self, Fatal> {
+    pub fn load(engine: &Engine, pipeline: &Pipeline, feed: &Feed) -> Result<Self, Fatal> {
         let settings = &pipeline.serialization;
         let registry = settings
             .registry
@@ -72,11 +76,39 @@ impl Codecs {
                 }
             }
         }
+        let schemas = Schemas::new(registry.clone());
+        let schemas = match feed {
+            Feed::Letters(replay) if replay.dry_run => schemas.pretending(),
+            Feed::Letters(_) | Feed::Inputs => schemas,
+        };
         Ok(Self {
-            schemas: Arc::new(Schemas::new(registry.clone())),
+            schemas: Arc::new(schemas),
             registry,
             plugins,
         })
+    }
+
+    /// Asks the registry for what the settings name, and waits for the answers.
+    pub fn check(&self, pipeline: &Pipeline) -> Result<(), Fatal> {
+        let Some(registry) = &self.registry else {
+            return Ok(());
+        };
+        registry.check()?;
+        let until = Instant::now() + CHECK;
+        for way in [Way::Decode, Way::Encode] {
+            for field in [Field::Key, Field::Value] {
+                let Coding { schema, reader, .. } = coding(pipeline, way, field);
+                for source in [schema, reader].into_iter().flatten() {
+                    let source = self.schemas.source(source, Kind::Avro);
+                    let Ok(source @ Source::Subject { .. }) = source else {
+                        continue; // A file, which was read.
+                    };
+                    let found = self.schemas.wait_for(&source, until);
+                    found.with_context(|| way.key(field))?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What stands around one worker's transform.
@@ -112,8 +144,9 @@ impl Codecs {
 
     fn decoding(&self, pipeline: &Pipeline, field: Field) -> Result<Decoding, Fatal> {
         let coding = coding(pipeline, Way::Decode, field);
-        let plugin = self.plugin(Way::Decode, field)?;
-        Decoding::new(coding, &self.schemas, plugin).with_context(|| Way::Decode.key(field))
+        let plugin = self.plugin(Way::Decode, field);
+        let plugin = plugin.with_context(|| Way::Decode.key(field))?;
+        Decoding::new(&Way::Decode.key(field), coding, &self.schemas, plugin)
     }
 
     fn encoding(&self, pipeline: &Pipeline, field: Field) -> Result<Encoding, Fatal> {
@@ -122,10 +155,17 @@ impl Codecs {
             coding(pipeline, Way::Encode, field),
             coding(pipeline, Way::Decode, field),
         );
-        let plugin = self.plugin(Way::Encode, field)?;
+        let plugin = self.plugin(Way::Encode, field);
+        let plugin = plugin.with_context(|| Way::Encode.key(field))?;
         let naming = (settings.subject, settings.register);
-        Encoding::new(field, codings, naming, &self.schemas, plugin)
-            .with_context(|| Way::Encode.key(field))
+        Encoding::new(
+            &Way::Encode.key(field),
+            field,
+            codings,
+            naming,
+            &self.schemas,
+            plugin,
+        )
     }
 
     fn plugin(&self, way: Way, field: Field) -> Result<Option<Box<dyn Convert>>, Fatal> {

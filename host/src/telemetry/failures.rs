@@ -122,6 +122,20 @@ impl Failures {
         }
     }
 
+    /// A partition waits for a schema.
+    pub fn wait_for_schema(&self, position: &Position, why: &str) {
+        let passes = self.state().waits.pass(Instant::now());
+        if let Some(left_out) = passes {
+            tracing::warn!(
+                partition = %position.partition,
+                offset = position.offset,
+                why,
+                left_out = (left_out > 0).then_some(left_out),
+                "the partition waits: a schema of this record is looked up"
+            );
+        }
+    }
+
     /// An output was refused when it was on its way.
     pub fn goes_back(&self, partition: &TopicPartition, position: NextOffset) {
         let passes = self.state().waits.pass(Instant::now());

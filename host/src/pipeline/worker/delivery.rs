@@ -307,7 +307,7 @@ where
                 }
                 let outputs = verdict.outputs().map_or(0, <[Output]>::len);
                 self.counters.sent(outputs as u64);
-                Outcome::Judged(verdict)
+                Outcome::Judged(judged.said.as_deref().unwrap_or(verdict))
             }
             Some(Fallen { rejected, letter }) => {
                 if letter.is_some() {

@@ -907,3 +907,21 @@ fn a_reader_of_the_tap_that_goes_away_doubles_no_output() {
     assert!(matches!(result, Err(Failure::TapClosed)), "{result:?}");
     assert_eq!(world.values(), ["0 first", "0 second"]);
 }
+
+#[test]
+fn a_poison_record_is_found_while_other_partitions_keep_the_plugin_busy() {
+    let world = world(3, 500);
+    world.state().poison.insert((0, 5));
+    let mut settings = settings(PATIENCE);
+    settings.policy = dead_letters();
+    let mut worker = worker_with(&world, settings);
+    // Both others have records for all of them.
+    steps(&mut worker, 30);
+    assert!(world.sent_offsets(1).len() < 500);
+    let state = world.state();
+    let letters = state.sent.iter().filter(|sent| sent.topic == "dead");
+    let letters: Vec<_> = letters.map(|sent| sent.source).collect();
+    assert_eq!(letters, [(0, 5)]);
+    drop(state);
+    assert!(world.sent_offsets(0).contains(&6));
+}

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::*;
+use crate::pipeline::ports::Transform;
 use crate::pipeline::pulse::Spot;
 
 /// What the codecs can't do, by offset.
@@ -16,6 +17,8 @@ struct Codecs {
     /// So are those that these will be written with.
     unencodable_yet: HashSet<i64>,
     unencodable: HashSet<i64>,
+    /// These go out as other bytes.
+    replaced: HashSet<i64>,
     /// These break the serializer.
     poison: HashSet<i64>,
     /// The offsets of each call that encoded.
@@ -58,8 +61,15 @@ impl Judge for Coded {
             if codecs.unencodable.contains(offset) {
                 *judged = Judged::failed(Stage::EncodeValue, "it does not fit");
             }
+            if codecs.replaced.contains(offset) {
+                judged.verdict = Verdict::Replace(output("other bytes"));
+            }
         }
         Ok(ready)
+    }
+
+    fn discard(&mut self) {
+        Transform::discard(&mut self.0);
     }
 }
 
@@ -191,4 +201,35 @@ fn records_that_wait_for_a_schema_show_where_they_wait() {
         .filter_map(|wait| Some((wait.spot, wait.at?.offset)))
         .collect();
     assert!(waits.contains(&(Spot::Registry, 1)), "{waits:?}");
+}
+
+#[test]
+fn a_wait_for_a_schema_does_not_make_the_plugins_first_calls_large() {
+    let world = world(1, 4);
+    let (mut worker, between) = coded(&world, Policy::Stop);
+    between.0.borrow_mut().undecodable_yet.insert(0);
+    let before = worker.governor.most();
+    steps(&mut worker, 20);
+    assert_eq!(worker.governor.most(), before);
+}
+
+#[test]
+fn whoever_looks_sees_what_the_plugin_said_and_not_what_it_became() {
+    let world = world(1, 2);
+    let between = Between::default();
+    between.0.borrow_mut().replaced.insert(1);
+    let (source, sink, store, plugin) = world.ports();
+    let ports = (source, sink, store, Coded(plugin, between));
+    let (tell, told) = std::sync::mpsc::channel();
+    let tap: Tap = Box::new(move |_, _, outcome| {
+        if let Outcome::Judged(verdict) = outcome {
+            tell.send(verdict.clone()).expect("the test listens");
+        }
+        Ok(())
+    });
+    let mut worker = Worker::new(ports, settings(PATIENCE), Arc::default(), Some(tap));
+    steps(&mut worker, 2);
+    assert_eq!(world.values(), ["value 0", "other bytes"]);
+    let said: Vec<_> = told.try_iter().collect();
+    assert_eq!(said, [Verdict::Forward, Verdict::Forward]);
 }

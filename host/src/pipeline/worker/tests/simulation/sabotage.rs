@@ -381,4 +381,8 @@ impl Judge for Sabotaged {
     fn encode<R: Record>(&mut self, records: &[R], judged: &mut [Judged]) -> Result<usize, Halt> {
         self.port.encode(records, judged)
     }
+
+    fn discard(&mut self) {
+        self.port.discard();
+    }
 }

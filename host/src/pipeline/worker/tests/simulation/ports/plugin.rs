@@ -57,6 +57,13 @@ impl Judge for Port {
         world.used = true;
         Ok(ready)
     }
+
+    fn discard(&mut self) {
+        // A worker that is crashed discards nothing.
+        if let Ok(mut world) = self.call() {
+            world.used = false;
+        }
+    }
 }
 
 fn fatal(error: Fatal) -> Halt {
