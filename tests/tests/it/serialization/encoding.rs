@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use millrace_tests::registry::unframed;
+use millrace_tests::registry::{framed, unframed};
 use millrace_tests::topics::unique;
 use millrace_tests::{Record, eventually, plugin, shared_registry};
 use serde_json::json;
@@ -128,7 +128,6 @@ fn what_a_plugin_made_of_avro_is_avro_again() {
         let rest = [string("EUR"), long(status)].concat();
         [long(1), string("c"), amount, rest].concat()
     };
-    let framed = |id, datum: &[u8]| millrace_tests::registry::framed(id, datum);
     pipeline.feed([0, 1].map(|status| Record::value(framed(id, &datum(status))).to_partition(0)));
 
     let host = start_with(&plugin("orders"), &pipeline, &registry.url(), RECODE);

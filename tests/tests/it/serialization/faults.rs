@@ -3,11 +3,11 @@
 
 use millrace_tests::registry::framed;
 use millrace_tests::topics::unique;
-use millrace_tests::{Record, shared_registry};
+use millrace_tests::{Record, plugin, shared_registry};
 use serde_json::json;
 
 use super::{DECODE, ENCODE, POINT, jsons, long, point, reasons, start, string, wait_for_letters};
-use crate::pipeline::{Pipeline, assert_says, error_of, origin, stop};
+use crate::pipeline::{Pipeline, assert_says, error_of, origin, stop, texts};
 
 /// No registry of a test gives so many.
 const NOBODYS: u32 = 1_999_999_999;
@@ -77,7 +77,7 @@ fn without_a_dead_letter_topic_it_stops_the_run() {
 
     let url = registry.url();
     let flags = [&["--schema-registry", url.as_str()], DECODE].concat();
-    let mut host = pipeline.start(&millrace_tests::plugin("passthrough"), &flags);
+    let mut host = pipeline.start(&plugin("passthrough"), &flags);
     let error = error_of(&mut host, 1);
 
     assert_says(&error, &["decode-value", "offset 1", "1999999999"]);
@@ -173,7 +173,7 @@ fn what_does_not_fit_the_schema_of_the_output_is_a_dead_letter_as_it_came() {
     stop(host);
 
     let letters = pipeline.letters();
-    assert_eq!(crate::pipeline::texts(&letters), bad);
+    assert_eq!(texts(&letters), bad);
     let reasons = reasons(&letters);
     assert!(reasons.iter().all(|(stage, _)| *stage == "encode-value"));
     // Where in the record it is.
@@ -197,7 +197,7 @@ fn an_output_whose_subject_nobody_registered_is_the_records_fault() {
     };
     assert_eq!(stage, "encode-value");
     assert_says(reason, &[&format!("{}-value", pipeline.output)]);
-    assert_eq!(crate::pipeline::texts(&letters), [r#"{"x":1}"#]);
+    assert_eq!(texts(&letters), [r#"{"x":1}"#]);
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn what_is_no_json_and_no_text_is_the_records_fault() {
         Record::value([b'"', 0xff, b'"']).to_partition(0),
     ]);
     let flags = ["--decode-key", "string", "--decode-value", "json"];
-    let host = pipeline.start_with_dead_letters(&millrace_tests::plugin("passthrough"), &flags);
+    let host = pipeline.start_with_dead_letters(&plugin("passthrough"), &flags);
     pipeline.wait_for_committed(&[(0, 4)]);
     stop(host);
 
