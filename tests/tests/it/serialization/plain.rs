@@ -151,7 +151,7 @@ fn a_file_that_is_no_schema_is_refused_at_the_start() {
         let mut host = pipeline.start_with_dead_letters(&plugin("passthrough"), &flags);
         error_of(&mut host, 2)
     };
-    assert_says(&refused(), &["decode.value", "broken.avsc"]);
+    assert_says(&refused(), &["decode.value_schema", "broken.avsc"]);
     for text in [
         "",
         "{\"type\":",
@@ -159,6 +159,6 @@ fn a_file_that_is_no_schema_is_refused_at_the_start() {
         "\"Nobody\"",
     ] {
         fs::write(&path, text).expect("it can be written");
-        assert_says(&refused(), &["decode.value", "broken.avsc"]);
+        assert_says(&refused(), &["decode.value_schema", "broken.avsc"]);
     }
 }
