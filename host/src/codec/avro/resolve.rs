@@ -5,7 +5,7 @@
 //! any number of types. What can't be is an operation too, because only a datum can
 //! say whether a union's branch is ever met.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use super::decode;
 use super::fault::{Fault, Outcome, Segment};
@@ -86,26 +86,7 @@ impl Resolver<'_> {
 
     fn record(&mut self, writer: &Record, reader: &Record) -> Result<Fields, String> {
         // Which of the reader's fields takes each of the writer's.
-        let mut takers = vec![None; writer.fields.len()];
-        let mut defaults = Vec::new();
-        for (place, field) in reader.fields.iter().enumerate() {
-            if let Some(from) = writer.places.get(&field.name) {
-                takers[*from] = Some(place);
-            }
-        }
-        for (place, field) in reader.fields.iter().enumerate() {
-            if writer.places.contains_key(&field.name) {
-                continue;
-            }
-            let aliases = field.aliases.iter();
-            let alias = aliases
-                .filter_map(|alias| writer.places.get(alias))
-                .find(|from| takers[**from].is_none());
-            match alias {
-                Some(from) => takers[*from] = Some(place),
-                None => defaults.push(place),
-            }
-        }
+        let (takers, defaults) = takers(writer, reader);
         let taken: Vec<usize> = takers.iter().copied().flatten().collect();
         let ordered = taken.is_sorted();
         let mut parts = Vec::new();
@@ -166,8 +147,40 @@ impl Resolver<'_> {
     }
 }
 
-/// The reader's branch for a writer's type: one of the same type and name, else of the
-/// same name without its namespace or by an alias, else one that it can be promoted to.
+/// Which of the reader's fields takes each of the writer's; and those of the reader's
+/// that take none. Aliases rewrite the writer's schema before names are compared, so
+/// that one goes before another field of that very name, which then has its own aliases
+/// left. But a field whose own name the writer has needs none.
+fn takers(writer: &Record, reader: &Record) -> (Vec<Option<usize>>, Vec<usize>) {
+    let mut takers = vec![None; writer.fields.len()];
+    let mut defaults = Vec::new();
+    let fields = reader.fields.iter().enumerate();
+    let mut nameless: VecDeque<usize> = fields
+        .filter(|(_, field)| !writer.places.contains_key(&field.name))
+        .map(|(place, _)| place)
+        .collect();
+    while let Some(place) = nameless.pop_front() {
+        let aliases = reader.fields[place].aliases.iter();
+        let alias = aliases
+            .filter_map(|alias| writer.places.get(alias))
+            .find(|from| takers[**from].is_none());
+        let Some(from) = alias else {
+            defaults.push(place);
+            continue;
+        };
+        takers[*from] = Some(place);
+        nameless.extend(reader.places.get(&writer.fields[*from].name));
+    }
+    for (taker, field) in takers.iter_mut().zip(&writer.fields) {
+        *taker = taker.or_else(|| reader.places.get(&field.name).copied());
+    }
+    defaults.sort_unstable();
+    (takers, defaults)
+}
+
+/// The reader's branch for a writer's type: one of the same type and name, else by an
+/// alias, else of the same name without its namespace, else one that it can be promoted
+/// to.
 fn chosen(writer: &Node, reader: &Union, nodes: &[Node]) -> Option<usize> {
     let likeness = |branch: &Id| {
         let node = &nodes[*branch];
@@ -180,14 +193,17 @@ fn chosen(writer: &Node, reader: &Union, nodes: &[Node]) -> Option<usize> {
                 if from.full == to.full && same_size {
                     return Some(0);
                 }
-                if named_alike(from, to) && same_size {
+                if to.aliases.contains(&from.full) && same_size {
                     return Some(1);
+                }
+                if named_alike(from, to) && same_size {
+                    return Some(2);
                 }
             }
             (None, None) if writer.type_name() == node.type_name() => return Some(0),
             _ => {}
         }
-        of_leaf(writer, node).is_ok().then_some(2)
+        of_leaf(writer, node).is_ok().then_some(3)
     };
     let branches = reader.branches.iter().enumerate();
     branches
