@@ -320,6 +320,7 @@ impl<'a> Run<'a> {
             Bytes::Decimal(decimal) => decimal.put_text(self.into, bytes).map_err(Fault::new)?,
             Bytes::Uuid => text::put_uuid(self.into, sized(bytes)?),
             Bytes::Duration => {
+                self.deeper()?;
                 let [months, days, millis] = duration(sized(bytes)?);
                 for (name, number) in [
                     ("{\"months\":", months),
@@ -330,6 +331,7 @@ impl<'a> Run<'a> {
                     text::put_number(self.into, number);
                 }
                 self.into.push(b'}');
+                self.depth -= 1;
             }
         }
         Ok(())

@@ -135,6 +135,26 @@ fn a_short_message_of_a_recursive_schema_does_not_overflow_the_stack() {
 }
 
 #[test]
+fn a_duration_is_a_level_in_both_directions() {
+    let list = schema(
+        r#"{"type": "record", "name": "L", "fields": [{"name": "next", "type": ["null", "L",
+            {"type": "array", "items": {"type": "fixed", "name": "D", "size": 12,
+             "logicalType": "duration"}}]}]}"#,
+    );
+    let of = |records: usize| {
+        let mut bytes = vec![2; records - 1];
+        bytes.extend([4, 2]);
+        bytes.extend([0; 12]);
+        bytes.push(0);
+        bytes
+    };
+    let json = decoded(&list, &of(118)).unwrap();
+    assert_eq!(super::encoded(&list, &json), Ok(of(118)));
+    let error = decoded(&list, &of(119)).unwrap_err();
+    assert!(error.ends_with("nested deeper than 120 levels"), "{error}");
+}
+
+#[test]
 fn values_of_no_bytes_come_to_an_end() {
     let most = super::varint(i64::MAX);
     let nulls = schema(r#"{"type": "array", "items": "null"}"#);
