@@ -111,6 +111,9 @@ impl Defaults<'_> {
             }
             (Node::Float, value) => {
                 let float = match value {
+                    Value::Number(number) if number.is_i64() => {
+                        number.as_i64().map(|whole| text::whole_float(whole.into()))
+                    }
                     Value::Number(number) => number.as_f64().and_then(text::float),
                     Value::String(name) => text::non_finite(name).and_then(text::float),
                     _ => None,

@@ -172,6 +172,21 @@ fn a_decimal_has_to_fit_its_precision_and_scale() {
 }
 
 #[test]
+fn a_whole_number_of_more_digits_than_javascript_keeps_is_no_decimal() {
+    let of = r#"{"type": "bytes", "logicalType": "decimal", "precision": 20}"#;
+    for number in ["12345678901234568", "-1234567890123456"] {
+        assert_eq!(
+            refused(of, number),
+            format!(
+                "v: {number} has more digits than a JSON number holds for certain; a string holds all"
+            )
+        );
+        encoded(&record_of(of), &format!(r#"{{"v": "{number}"}}"#)).unwrap();
+    }
+    encoded(&record_of(of), r#"{"v": -123456789012345}"#).unwrap();
+}
+
+#[test]
 fn times_have_to_be_times_and_no_finer_than_their_unit() {
     let millis = r#"{"type": "long", "logicalType": "timestamp-millis"}"#;
     let expected = "v: expected an instant such as 2024-02-29T13:45:00.123Z, found";
