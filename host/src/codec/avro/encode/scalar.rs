@@ -5,7 +5,7 @@ use std::fmt;
 use crate::codec::avro::binary::{put_long, put_prefixed};
 use crate::codec::avro::decimal::{Decimal, Unscaled};
 use crate::codec::avro::defaults::index;
-use crate::codec::avro::fault::Shortened;
+use crate::codec::avro::fault::{Names, Shortened};
 use crate::codec::avro::node::{Fixed, FixedLogical, IntLogical, Kind, LongLogical, Node};
 use crate::codec::avro::text;
 use crate::codec::avro::time::{self, Unfit, Unit};
@@ -84,7 +84,7 @@ pub(super) fn expected(node: &Node) -> String {
         Node::String => "a string".to_owned(),
         Node::Array(_) => "an array".to_owned(),
         Node::Map(_) => "an object".to_owned(),
-        Node::Union(union) => format!("one of {}", union.names.join(", ")),
+        Node::Union(union) => format!("one of {}", Names(&union.names)),
         Node::Record(record) => format!("an object ({})", record.name.full),
         Node::Enum(of) => format!("a symbol of {}", of.name.full),
         Node::Fixed(fixed) => match fixed.logical {

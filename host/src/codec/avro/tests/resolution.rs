@@ -235,6 +235,17 @@ fn a_writers_union_is_resolved_branch_by_branch() {
 }
 
 #[test]
+fn a_union_of_which_no_branch_can_be_read_is_refused_at_the_start() {
+    assert_eq!(
+        refused(
+            &record(r#"{"name": "a", "type": ["int", "string"]}"#),
+            &record(r#"{"name": "a", "type": "boolean"}"#)
+        ),
+        "a: the writer's int can't be read as boolean"
+    );
+}
+
+#[test]
 fn a_readers_union_takes_the_exact_branch_before_one_to_promote_to() {
     assert_eq!(
         read(r#""int""#, "5", r#"["null", "double", "boolean"]"#).as_deref(),
