@@ -52,6 +52,8 @@ impl Schema {
 pub struct Decoder {
     ops: Vec<Op>,
     root: Id,
+    /// How much text a byte may become.
+    text_each: usize,
 }
 
 impl Decoder {
@@ -65,12 +67,18 @@ impl Decoder {
                     .map_err(|fault| fault.to_string())?
             }
         };
-        Ok(Self { ops, root })
+        let text_each = decode::text_each(&ops);
+        Ok(Self {
+            ops,
+            root,
+            text_each,
+        })
     }
 
     /// Appends to `into` the JSON text of the datum that is all of `bytes`. On an error,
     /// which begins with the place inside of the record, `into` is as it was.
     pub fn decode(&self, bytes: &[u8], into: &mut Vec<u8>) -> Result<(), String> {
-        decode::decode(&self.ops, self.root, bytes, into).map_err(|fault| fault.to_string())
+        decode::decode((&self.ops, self.root), self.text_each, bytes, into)
+            .map_err(|fault| fault.to_string())
     }
 }

@@ -4,8 +4,10 @@
 //! how many values they are and how much text they become has limits that follow from
 //! how many bytes they are.
 
+mod each;
 mod skip;
 
+pub(super) use self::each::text_each;
 use super::binary::Input;
 use super::fault::{Fault, Outcome, Segment};
 use super::logical;
@@ -18,26 +20,35 @@ use super::time;
 /// with, stops at 128.
 pub(super) const DEEPEST: usize = 120;
 
-/// What a datum may come to for each of its bytes, in values and in bytes of text;
-/// and what a small one may. (Five bytes can be a hundred million nulls, and one can be
-/// a null behind a long name.)
+/// What a datum may come to for each of its bytes, in values and in bytes of text (more
+/// of them where the schema has long names, see `each`); and what a small one may. (Five
+/// bytes can be a hundred million nulls, and one can be a null behind a long name.)
 const EACH: usize = 64;
 const VALUES: usize = 1 << 18;
 const TEXT: usize = 1 << 20;
 
-/// How long so many bytes may become, in either direction.
-pub(super) fn longest(bytes: usize) -> usize {
-    bytes.saturating_mul(EACH).max(TEXT)
+/// How long so much JSON may become by defaults, and how many of them it may ask for.
+pub(super) fn longest(json: usize) -> usize {
+    json.saturating_mul(EACH).max(TEXT)
+}
+pub(super) fn most_values(bytes: usize) -> usize {
+    bytes.saturating_mul(EACH).max(VALUES)
 }
 
-/// Appends the JSON of all of `bytes`; on an error, `into` is as it was.
-pub(super) fn decode(ops: &[Op], root: Id, bytes: &[u8], into: &mut Vec<u8>) -> Outcome {
+/// Appends the JSON of all of `bytes`, each of them no more than `text_each` of text; on
+/// an error, `into` is as it was.
+pub(super) fn decode(
+    (ops, root): (&[Op], Id),
+    text_each: usize,
+    bytes: &[u8],
+    into: &mut Vec<u8>,
+) -> Outcome {
     let start = into.len();
     let mut run = Run {
         ops,
         input: Input::new(bytes),
-        longest: start.saturating_add(longest(bytes.len())),
-        values: bytes.len().saturating_mul(EACH).max(VALUES),
+        longest: start.saturating_add(bytes.len().saturating_mul(text_each).max(TEXT)),
+        values: most_values(bytes.len()),
         depth: 0,
         into,
     };
@@ -150,7 +161,7 @@ impl<'a> Run<'a> {
     fn deeper(&mut self) -> Outcome {
         self.depth += 1;
         if self.depth > DEEPEST {
-            return Err(Fault::new(format!("nested deeper than {DEEPEST} levels")));
+            return Err(too_deep());
         }
         Ok(())
     }
@@ -231,7 +242,16 @@ impl<'a> Run<'a> {
             Part::Skip { name, op } => self
                 .skip(*op)
                 .map_err(|fault| fault.within(Segment::Field(name.clone()))),
-            Part::Text(text) => {
+            Part::Text {
+                name,
+                before,
+                text,
+                levels,
+            } => {
+                if self.depth + levels > DEEPEST {
+                    return Err(too_deep().within(Segment::Field(name.clone())));
+                }
+                self.into.extend_from_slice(before);
                 self.into.extend_from_slice(text);
                 Ok(())
             }
@@ -320,6 +340,7 @@ impl<'a> Run<'a> {
             Bytes::Decimal(decimal) => decimal.put_text(self.into, bytes).map_err(Fault::new)?,
             Bytes::Uuid => text::put_uuid(self.into, sized(bytes)?),
             Bytes::Duration => {
+                self.deeper()?;
                 let [months, days, millis] = duration(sized(bytes)?);
                 for (name, number) in [
                     ("{\"months\":", months),
@@ -330,10 +351,16 @@ impl<'a> Run<'a> {
                     text::put_number(self.into, number);
                 }
                 self.into.push(b'}');
+                self.depth -= 1;
             }
         }
         Ok(())
     }
+}
+
+#[cold]
+fn too_deep() -> Box<Fault> {
+    Fault::new(format!("nested deeper than {DEEPEST} levels"))
 }
 
 fn sized<const N: usize>(bytes: &[u8]) -> Outcome<[u8; N]> {

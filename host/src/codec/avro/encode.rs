@@ -13,9 +13,9 @@ use std::fmt;
 use self::key::Key;
 use self::scalar::Scalar;
 use super::binary::{Input, begin_block, end_block, put_long, put_prefixed};
-use super::decode::{DEEPEST, longest};
+use super::decode::{DEEPEST, longest, most_values};
 use super::defaults::index;
-use super::fault::{Fault, Outcome, Segment, Shortened};
+use super::fault::{Fault, Names, Outcome, Segment, Shortened};
 use super::node::{FixedLogical, Form, Id, Kind, Node, Union};
 
 /// Appends the datum that this JSON stands for; on an error, `into` is as it was.
@@ -24,6 +24,7 @@ pub(super) fn encode(nodes: &[Node], root: Id, json: &[u8], into: &mut Vec<u8>) 
     let mut run = Run {
         nodes,
         longest: start.saturating_add(longest(json.len())),
+        defaults: most_values(json.len()),
         depth: 0,
         message: None,
         path: Vec::new(),
@@ -50,6 +51,8 @@ struct Run<'a> {
     into: &'a mut Vec<u8>,
     /// How long `into` may become by defaults.
     longest: usize,
+    /// How many defaults may still be taken.
+    defaults: usize,
     depth: usize,
     /// What went wrong, if it was not the JSON; serde's errors hold no more than a text
     /// that says where in the JSON it was.
@@ -85,7 +88,7 @@ impl<'a> Run<'a> {
             }
         };
         let Some(branch) = branch else {
-            let names = union.names.join(", ");
+            let names = Names(&union.names);
             return Err(self.fail(format!("expected one of {names}, found {}", kind.article())));
         };
         put_long(self.into, index(branch));
@@ -114,7 +117,7 @@ impl<'a> Run<'a> {
 }
 
 fn unnamed(union: &Union, found: &str) -> String {
-    let names = union.names.join(", ");
+    let names = Names(&union.names);
     format!("expected {{\"name\": value}} with one of the names {names}, found {found}")
 }
 
@@ -261,7 +264,7 @@ impl<'a> Run<'a> {
                 format!(
                     "\"{}\" is none of the names {}",
                     Shortened(name),
-                    union.names.join(", ")
+                    Names(&union.names)
                 )
             })
         };

@@ -6,6 +6,9 @@ use std::fmt;
 /// Of a value that stands in a message, no more than so many characters.
 const SHOWN: usize = 60;
 
+/// And of a list of names, no more than so many.
+const LISTED: usize = 10;
+
 /// One step of a path.
 #[derive(Debug, Clone)]
 pub(super) enum Segment {
@@ -85,6 +88,22 @@ impl fmt::Display for Shortened<'_> {
         }
         if characters.next().is_some() {
             f.write_str("…")?;
+        }
+        Ok(())
+    }
+}
+
+/// Names as a message shows them: the first ones.
+pub(super) struct Names<'a>(pub &'a [String]);
+
+impl fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, name) in self.0.iter().take(LISTED).enumerate() {
+            let comma = if place > 0 { ", " } else { "" };
+            write!(f, "{comma}{}", Shortened(name))?;
+        }
+        if let Some(left) = self.0.len().checked_sub(LISTED + 1) {
+            write!(f, " and {} more", left + 1)?;
         }
         Ok(())
     }

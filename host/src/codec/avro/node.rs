@@ -2,6 +2,7 @@
 //! which contain themselves need no pointers, and interpreting one no look-up of names.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::decimal::Decimal;
 use super::time::Unit;
@@ -75,8 +76,16 @@ pub(super) struct Field {
     pub name: String,
     pub aliases: Vec<String>,
     pub node: Id,
-    /// Its default as an Avro datum, or why there can be none of it.
-    pub default: Option<Result<Vec<u8>, String>>,
+    /// Its default, or why there can be none of it.
+    pub default: Option<Result<Datum, String>>,
+}
+
+/// A value as Avro has it.
+#[derive(Debug, Clone)]
+pub(super) struct Datum {
+    pub bytes: Arc<[u8]>,
+    /// How many levels of JSON it has.
+    pub levels: usize,
 }
 
 #[derive(Debug, Clone)]

@@ -1,6 +1,8 @@
 //! What `decode` does, compiled: one operation for each type that is read. It says how
 //! the writer's bytes are read, and how the reader's JSON is written.
 
+use std::sync::Arc;
+
 use super::decimal::Decimal;
 use super::node::{Enum, FixedLogical, Form, Id, IntLogical, LongLogical, Name, Node, Union};
 use super::text::put_string;
@@ -114,8 +116,15 @@ pub(super) enum Part {
         before: Vec<u8>,
         op: Id,
     },
-    /// A default of the reader's, name and all.
-    Text(Vec<u8>),
+    /// A default of the reader's.
+    Text {
+        name: String,
+        before: Vec<u8>,
+        /// Shared by all that is read as the same record.
+        text: Arc<[u8]>,
+        /// How many levels of JSON it has.
+        levels: usize,
+    },
 }
 
 impl Part {

@@ -3,12 +3,12 @@
 //! Why not apache-avro's parser: it drops what a UUID on a fixed and a duration were
 //! fixed by, panics on some names that are none, and refuses unions of two decimals.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
 use super::defaults;
-use super::fault::{Fault, Outcome, Segment};
+use super::fault::{Fault, Outcome, Segment, Shortened};
 use super::logical;
 use super::node::{Enum, Field, Fixed, Form, Id, Name, Node, Record, Union};
 
@@ -83,7 +83,11 @@ impl<'a> Parser<'a> {
                 }
                 _ => Err(Fault::new("a schema without a type")),
             },
-            other => Err(Fault::new(format!("{other} is not a schema"))),
+            // A number, true, false or null.
+            other => Err(Fault::new(format!(
+                "{} is not a schema",
+                Shortened(&other.to_string())
+            ))),
         }
     }
 
@@ -138,7 +142,7 @@ impl<'a> Parser<'a> {
                     .into_iter()
                     .find_map(|name| self.names.get(name))
                     .map(|(id, _)| *id)
-                    .ok_or_else(|| Fault::new(format!("no schema is called {name}")));
+                    .ok_or_else(|| Fault::new(format!("no schema is called {}", Shortened(name))));
             }
         };
         Ok(self.add(primitive))
@@ -150,14 +154,15 @@ impl<'a> Parser<'a> {
             names: Vec::new(),
             form: Form::Named { null: None },
         };
+        let mut names = HashSet::new();
         for schema in schemas {
             let branch = self.schema(schema, namespace)?;
             let name = self.nodes[branch].label().to_owned();
             if matches!(self.nodes[branch], Node::Union(_)) {
                 return Err(Fault::new("a union directly inside a union"));
             }
-            // All names but a new one's in a long union: schemas are small.
-            if union.names.contains(&name) {
+            if !names.insert(name.clone()) {
+                let name = Shortened(&name);
                 return Err(Fault::new(format!("a union with two branches of {name}")));
             }
             union.branches.push(branch);
@@ -177,6 +182,7 @@ impl<'a> Parser<'a> {
         let given = object.get("namespace").and_then(Value::as_str);
         let full = qualified(name, given.unwrap_or(namespace));
         if name.is_empty() || PRIMITIVES.contains(&full.as_str()) {
+            let full = Shortened(&full);
             return Err(Fault::new(format!("a type can't be called \"{full}\"")));
         }
         if let Some((id, same)) = self.names.get(&full) {
@@ -184,6 +190,7 @@ impl<'a> Parser<'a> {
             return if *same == object {
                 Ok(*id)
             } else {
+                let full = Shortened(&full);
                 Err(Fault::new(format!("{full} is defined twice, differently")))
             };
         }
@@ -227,6 +234,7 @@ impl<'a> Parser<'a> {
                 .schema(of, &own)
                 .map_err(|fault| fault.within(Segment::Field(name.to_owned())))?;
             if record.places.insert(name.to_owned(), place).is_some() {
+                let name = Shortened(name);
                 return Err(Fault::new(format!("two fields are called {name}")));
             }
             if let Some(default) = field.get("default") {
@@ -258,6 +266,7 @@ impl<'a> Parser<'a> {
         let mut places = HashMap::new();
         for (place, symbol) in symbols.iter().enumerate() {
             if places.insert(symbol.clone(), place).is_some() {
+                let symbol = Shortened(symbol);
                 return Err(Fault::new(format!("two symbols are called {symbol}")));
             }
         }
@@ -266,7 +275,8 @@ impl<'a> Parser<'a> {
             && !places.contains_key(default)
         {
             return Err(Fault::new(format!(
-                "the default {default} is not one of the symbols"
+                "the default {} is not one of the symbols",
+                Shortened(default)
             )));
         }
         Ok(Node::Enum(Enum {

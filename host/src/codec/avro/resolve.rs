@@ -5,10 +5,11 @@
 //! any number of types. What can't be is an operation too, because only a datum can
 //! say whether a union's branch is ever met.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use super::decode;
-use super::fault::{Fault, Outcome, Segment};
+use super::fault::{Fault, Names, Outcome, Segment, Shortened};
 use super::node::{Id, Node, Record, Union};
 use super::op::{Branch, Fields, Op, Part, named_alike, of_leaf, of_writer};
 
@@ -17,10 +18,14 @@ pub(super) fn resolve(
     (writer, writer_root): (&[Node], Id),
     (reader, reader_root): (&[Node], Id),
 ) -> Outcome<(Vec<Op>, Id)> {
+    let reader_ops = of_writer(reader);
     let mut resolver = Resolver {
         writer,
         reader,
-        reader_ops: of_writer(reader),
+        reader_each: decode::text_each(&reader_ops),
+        reader_ops,
+        defaults: HashMap::new(),
+        parts: 0,
         // What the reader lacks is passed over by the writer's own operations.
         ops: of_writer(writer),
         pairs: HashMap::new(),
@@ -29,16 +34,30 @@ pub(super) fn resolve(
     let root = resolver.pair(writer_root, reader_root);
     while let Some((id, writer, reader)) = resolver.left.pop() {
         resolver.ops[id] = resolver.op(writer, reader).unwrap_or_else(Op::Impossible);
+        if resolver.parts > MOST_PARTS {
+            return Err(Fault::new(
+                "the two schemas pair too many of their records with each other",
+            ));
+        }
     }
     possible(&resolver.ops, root)?;
     Ok((resolver.ops, root))
 }
+
+/// How many fields all pairs of records may come to: each of the writer's can be read as
+/// each of the reader's.
+const MOST_PARTS: usize = 1 << 20;
 
 struct Resolver<'a> {
     writer: &'a [Node],
     reader: &'a [Node],
     /// To show the reader's defaults.
     reader_ops: Vec<Op>,
+    reader_each: usize,
+    /// Those that were needed: the text, its levels; or why it can't be shown.
+    defaults: HashMap<(Id, usize), Result<(Arc<[u8]>, usize), String>>,
+    /// How many fields the pairs of records have so far.
+    parts: usize,
     ops: Vec<Op>,
     /// The operation of a writer's and a reader's type.
     pairs: HashMap<(Id, Id), Id>,
@@ -68,8 +87,8 @@ impl Resolver<'_> {
                 let place = chosen(from, to, readers).ok_or_else(|| {
                     format!(
                         "the reader's union ({}) has no branch for the writer's {}",
-                        to.names.join(", "),
-                        from.label()
+                        Names(&to.names),
+                        Shortened(from.label())
                     )
                 })?;
                 let op = self.pair(writer, to.branches[place]);
@@ -78,34 +97,15 @@ impl Resolver<'_> {
             (Node::Array(from), Node::Array(to)) => Ok(Op::Array(self.pair(*from, *to))),
             (Node::Map(from), Node::Map(to)) => Ok(Op::Map(self.pair(*from, *to))),
             (Node::Record(from), Node::Record(to)) if named_alike(&from.name, &to.name) => {
-                self.record(from, to).map(Op::Record)
+                self.record(from, reader, to).map(Op::Record)
             }
             (from, to) => of_leaf(from, to),
         }
     }
 
-    fn record(&mut self, writer: &Record, reader: &Record) -> Result<Fields, String> {
-        // Which of the reader's fields takes each of the writer's.
-        let mut takers = vec![None; writer.fields.len()];
-        let mut defaults = Vec::new();
-        for (place, field) in reader.fields.iter().enumerate() {
-            if let Some(from) = writer.places.get(&field.name) {
-                takers[*from] = Some(place);
-            }
-        }
-        for (place, field) in reader.fields.iter().enumerate() {
-            if writer.places.contains_key(&field.name) {
-                continue;
-            }
-            let aliases = field.aliases.iter();
-            let alias = aliases
-                .filter_map(|alias| writer.places.get(alias))
-                .find(|from| takers[**from].is_none());
-            match alias {
-                Some(from) => takers[*from] = Some(place),
-                None => defaults.push(place),
-            }
-        }
+    fn record(&mut self, writer: &Record, id: Id, reader: &Record) -> Result<Fields, String> {
+        self.parts += 1 + writer.fields.len() + reader.fields.len();
+        let (takers, defaults) = takers(writer, reader);
         let taken: Vec<usize> = takers.iter().copied().flatten().collect();
         let ordered = taken.is_sorted();
         let mut parts = Vec::new();
@@ -122,7 +122,7 @@ impl Resolver<'_> {
                 continue;
             };
             while ordered && let Some(place) = defaults.next_if(|place| *place < taker) {
-                parts.push(self.default(reader, place, shown == 0)?);
+                parts.push(self.default(id, reader, place, shown == 0)?);
                 shown += 1;
             }
             let name = &reader.fields[taker].name;
@@ -136,7 +136,7 @@ impl Resolver<'_> {
         }
         for place in defaults {
             order[place] = parts.len();
-            parts.push(self.default(reader, place, shown == 0 || !ordered)?);
+            parts.push(self.default(id, reader, place, shown == 0 || !ordered)?);
             shown += 1;
         }
         Ok(Fields {
@@ -146,28 +146,76 @@ impl Resolver<'_> {
     }
 
     /// What a field that the writer doesn't have is shown as.
-    fn default(&self, record: &Record, place: usize, first: bool) -> Result<Part, String> {
+    fn default(
+        &mut self,
+        id: Id,
+        record: &Record,
+        place: usize,
+        first: bool,
+    ) -> Result<Part, String> {
         let field = &record.fields[place];
-        let lacking = |why: &str| {
+        let shown = self.defaults.entry((id, place)).or_insert_with(|| {
+            let default = match &field.default {
+                None => return Err("the reader's has no default for it".to_owned()),
+                Some(Err(reason)) => return Err(reason.clone()),
+                Some(Ok(default)) => default,
+            };
+            let mut text = Vec::new();
+            let ops = (self.reader_ops.as_slice(), field.node);
+            decode::decode(ops, self.reader_each, &default.bytes, &mut text)
+                .map_err(|fault| format!("of its default: {fault}"))?;
+            Ok((text.into(), default.levels))
+        });
+        let (text, levels) = shown.as_ref().map_err(|why| {
             format!(
                 "the writer's schema has no field {} of {}, and {why}",
-                field.name, record.name.full
+                Shortened(&field.name),
+                Shortened(&record.name.full)
             )
-        };
-        let default = match &field.default {
-            None => return Err(lacking("the reader's has no default for it")),
-            Some(Err(reason)) => return Err(lacking(reason)),
-            Some(Ok(default)) => default,
-        };
-        let mut text = Part::before(&field.name, first);
-        decode::decode(&self.reader_ops, field.node, default, &mut text)
-            .map_err(|fault| lacking(&format!("of its default: {fault}")))?;
-        Ok(Part::Text(text))
+        })?;
+        Ok(Part::Text {
+            name: field.name.clone(),
+            before: Part::before(&field.name, first),
+            text: Arc::clone(text),
+            levels: *levels,
+        })
     }
 }
 
-/// The reader's branch for a writer's type: one of the same type and name, else of the
-/// same name without its namespace or by an alias, else one that it can be promoted to.
+/// Which of the reader's fields takes each of the writer's; and those of the reader's
+/// that take none. Aliases rewrite the writer's schema before names are compared, so
+/// that one goes before another field of that very name, which then has its own aliases
+/// left. But a field whose own name the writer has needs none.
+fn takers(writer: &Record, reader: &Record) -> (Vec<Option<usize>>, Vec<usize>) {
+    let mut takers = vec![None; writer.fields.len()];
+    let mut defaults = Vec::new();
+    let fields = reader.fields.iter().enumerate();
+    let mut nameless: VecDeque<usize> = fields
+        .filter(|(_, field)| !writer.places.contains_key(&field.name))
+        .map(|(place, _)| place)
+        .collect();
+    while let Some(place) = nameless.pop_front() {
+        let aliases = reader.fields[place].aliases.iter();
+        let alias = aliases
+            .filter_map(|alias| writer.places.get(alias))
+            .find(|from| takers[**from].is_none());
+        let Some(from) = alias else {
+            defaults.push(place);
+            continue;
+        };
+        takers[*from] = Some(place);
+        nameless.extend(reader.places.get(&writer.fields[*from].name));
+    }
+    for (taker, field) in takers.iter_mut().zip(&writer.fields) {
+        *taker = taker.or_else(|| reader.places.get(&field.name).copied());
+    }
+    defaults.sort_unstable();
+    (takers, defaults)
+}
+
+/// The reader's branch for a writer's type: one of the same type and name, else by an
+/// alias, else of the same name without its namespace, else one that it can be promoted
+/// to.
 fn chosen(writer: &Node, reader: &Union, nodes: &[Node]) -> Option<usize> {
     let likeness = |branch: &Id| {
         let node = &nodes[*branch];
@@ -180,14 +228,17 @@ fn chosen(writer: &Node, reader: &Union, nodes: &[Node]) -> Option<usize> {
                 if from.full == to.full && same_size {
                     return Some(0);
                 }
-                if named_alike(from, to) && same_size {
+                if to.aliases.contains(&from.full) && same_size {
                     return Some(1);
+                }
+                if named_alike(from, to) && same_size {
+                    return Some(2);
                 }
             }
             (None, None) if writer.type_name() == node.type_name() => return Some(0),
             _ => {}
         }
-        of_leaf(writer, node).is_ok().then_some(2)
+        of_leaf(writer, node).is_ok().then_some(3)
     };
     let branches = reader.branches.iter().enumerate();
     branches
@@ -220,6 +271,16 @@ fn possible(ops: &[Op], root: Id) -> Outcome {
                     if let Part::Show { name, op, .. } = part {
                         next(*op, Segment::Field(name.clone()));
                     }
+                }
+            }
+            // Whichever branch the data is of.
+            Op::Union(branches)
+                if branches
+                    .iter()
+                    .all(|branch| matches!(ops[branch.op], Op::Impossible(_))) =>
+            {
+                if let Some(branch) = branches.first() {
+                    next(branch.op, Segment::Same);
                 }
             }
             Op::Impossible(reason) => {

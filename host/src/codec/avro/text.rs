@@ -83,10 +83,16 @@ pub(super) fn non_finite(text: &str) -> Option<f64> {
     }
 }
 
+/// The float next to a whole number: rounded once, not by way of a double.
+#[expect(clippy::cast_precision_loss, reason = "rounded, as is meant")]
+pub(super) fn whole_float(number: i128) -> f32 {
+    number as f32
+}
+
 /// The float that this JSON number is meant as. It was read as a double: where that
-/// lies in the middle between two floats, its digits decide, not a second rounding.
-/// None where it is too large;
-/// what is not finite stays so.
+/// lies in the middle between two floats, the fewest digits that make it decide, which
+/// are those of every float that `put_float` wrote; others may be rounded twice. None
+/// where it is too large; what is not finite stays so.
 pub(super) fn float(number: f64) -> Option<f32> {
     /// The bits of a double's fraction that a float lacks, and the middle of them.
     const LACKED: u64 = 0x1fff_ffff;

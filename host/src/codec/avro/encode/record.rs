@@ -7,6 +7,7 @@ use serde::de::MapAccess;
 
 use super::key::Key;
 use super::{Run, Seed};
+use crate::codec::avro::decode::DEEPEST;
 use crate::codec::avro::fault::Segment;
 use crate::codec::avro::node::Record;
 
@@ -66,7 +67,7 @@ impl<'a> Run<'a> {
         }
         let Some(Disordered { due, start, ranges }) = disordered else {
             for place in due..record.fields.len() {
-                let default = self.default(record, place)?;
+                let default = self.default(record, place, 0)?;
                 self.into.extend_from_slice(default);
             }
             return Ok(());
@@ -75,7 +76,10 @@ impl<'a> Run<'a> {
         for (place, range) in ranges.into_iter().enumerate().skip(due) {
             match range {
                 Some(range) => ordered.extend_from_slice(&self.into[range]),
-                None => ordered.extend_from_slice(self.default(record, place)?),
+                None => {
+                    let default = self.default(record, place, ordered.len())?;
+                    ordered.extend_from_slice(default);
+                }
             }
         }
         self.into.truncate(start);
@@ -83,19 +87,26 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// What a field is that is missing.
+    /// What a field is that is missing, where so many bytes are still apart.
     fn default<E: serde::de::Error>(
         &mut self,
         record: &'a Record,
         place: usize,
+        apart: usize,
     ) -> Result<&'a [u8], E> {
         let field = &record.fields[place];
         let why = match &field.default {
             // An object of two bytes can be as many defaults as the schema has.
-            Some(Ok(_)) if self.into.len() > self.longest => {
+            Some(Ok(_)) if self.defaults == 0 || self.into.len() + apart > self.longest => {
                 "missing, and far more defaults than so little text should have".to_owned()
             }
-            Some(Ok(default)) => return Ok(default),
+            Some(Ok(default)) if self.depth + default.levels > DEEPEST => {
+                format!("missing, and its default is nested deeper than {DEEPEST} levels")
+            }
+            Some(Ok(default)) => {
+                self.defaults -= 1;
+                return Ok(&default.bytes);
+            }
             Some(Err(reason)) => format!("missing, and {reason}"),
             None => "missing, and it has no default".to_owned(),
         };

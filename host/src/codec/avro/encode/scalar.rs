@@ -5,7 +5,7 @@ use std::fmt;
 use crate::codec::avro::binary::{put_long, put_prefixed};
 use crate::codec::avro::decimal::{Decimal, Unscaled};
 use crate::codec::avro::defaults::index;
-use crate::codec::avro::fault::Shortened;
+use crate::codec::avro::fault::{Names, Shortened};
 use crate::codec::avro::node::{Fixed, FixedLogical, IntLogical, Kind, LongLogical, Node};
 use crate::codec::avro::text;
 use crate::codec::avro::time::{self, Unfit, Unit};
@@ -84,7 +84,7 @@ pub(super) fn expected(node: &Node) -> String {
         Node::String => "a string".to_owned(),
         Node::Array(_) => "an array".to_owned(),
         Node::Map(_) => "an object".to_owned(),
-        Node::Union(union) => format!("one of {}", union.names.join(", ")),
+        Node::Union(union) => format!("one of {}", Names(&union.names)),
         Node::Record(record) => format!("an object ({})", record.name.full),
         Node::Enum(of) => format!("a symbol of {}", of.name.full),
         Node::Fixed(fixed) => match fixed.logical {
@@ -133,9 +133,12 @@ pub(super) fn put(into: &mut Vec<u8>, node: &Node, value: Scalar<'_>) -> Result<
             put_long(into, number);
         }
         (Node::Float, value) => {
-            let float = number(value).ok_or_else(unfit)?;
-            let float = text::float(float)
-                .ok_or_else(|| format!("{value} is outside of the range of a float"))?;
+            let float = match value {
+                Scalar::Integer(value) => Some(text::whole_float(value)),
+                value => text::float(number(value).ok_or_else(unfit)?),
+            };
+            let float =
+                float.ok_or_else(|| format!("{value} is outside of the range of a float"))?;
             into.extend_from_slice(&float.to_le_bytes());
         }
         (Node::Double, value) => {
@@ -225,16 +228,18 @@ fn unscaled(
 ) -> Result<Unscaled, String> {
     match value {
         Scalar::Text(text) => decimal.parse(text),
-        Scalar::Integer(value) => decimal.parse(&value.to_string()),
-        Scalar::Float(value) => {
-            // The fewest digits that make this double; of more than these, others may
-            // have been meant.
-            let text = value.to_string();
+        Scalar::Integer(_) | Scalar::Float(_) => {
+            // Of a fraction, the fewest digits that make this double. Of more than these,
+            // others may have been meant: JavaScript rounds whole numbers, too.
+            let text = match value {
+                Scalar::Float(value) => value.to_string(),
+                whole => whole.to_string(),
+            };
             let digits = text.bytes().filter(u8::is_ascii_digit);
             let leading = digits.clone().take_while(|digit| *digit == b'0').count();
             if digits.count() - leading > SAFE_DIGITS {
                 return Err(format!(
-                    "{value} has more digits than a JSON number holds for certain; a string holds all"
+                    "{text} has more digits than a JSON number holds for certain; a string holds all"
                 ));
             }
             decimal.parse(&text)

@@ -1,6 +1,6 @@
 //! What is refused on the way in, and where the error says it was.
 
-use super::{encoded, record_of, schema};
+use super::{Schema, encoded, record_of, schema};
 
 /// The error of this JSON as a field `v` of this type.
 fn refused(of: &str, json: &str) -> String {
@@ -172,6 +172,21 @@ fn a_decimal_has_to_fit_its_precision_and_scale() {
 }
 
 #[test]
+fn a_whole_number_of_more_digits_than_javascript_keeps_is_no_decimal() {
+    let of = r#"{"type": "bytes", "logicalType": "decimal", "precision": 20}"#;
+    for number in ["12345678901234568", "-1234567890123456"] {
+        assert_eq!(
+            refused(of, number),
+            format!(
+                "v: {number} has more digits than a JSON number holds for certain; a string holds all"
+            )
+        );
+        encoded(&record_of(of), &format!(r#"{{"v": "{number}"}}"#)).unwrap();
+    }
+    encoded(&record_of(of), r#"{"v": -123456789012345}"#).unwrap();
+}
+
+#[test]
 fn times_have_to_be_times_and_no_finer_than_their_unit() {
     let millis = r#"{"type": "long", "logicalType": "timestamp-millis"}"#;
     let expected = "v: expected an instant such as 2024-02-29T13:45:00.123Z, found";
@@ -282,4 +297,32 @@ fn long_values_are_cut_in_errors() {
     let long = format!("\"{}\"", "x".repeat(10_000));
     let error = refused(r#""int""#, &long);
     assert!(error.len() < 200, "{error}");
+}
+
+#[test]
+fn long_lists_of_names_are_cut_in_errors() {
+    let name = "N".repeat(1_000);
+    let branches: Vec<String> = (0..1_000)
+        .map(|n| format!(r#"{{"type": "fixed", "name": "F{n}{name}", "size": 1}}"#))
+        .collect();
+    let of = format!("[{}]", branches.join(","));
+    for json in ["5", r#"{"x": 5}"#, "[]", "{}"] {
+        let error = refused(&of, json);
+        assert!(
+            error.ends_with(" and 990 more, found a number") || error.len() < 1_000,
+            "{error}"
+        );
+    }
+    let default = format!(r#""int", "default": "{}""#, "x".repeat(10_000));
+    let error = encoded(&record_of(&default), "{}").unwrap_err();
+    assert!(error.len() < 200, "{error}");
+    for schema in [
+        format!("\"{name}\""),
+        format!(r#"{{"type": "enum", "name": "E", "symbols": ["{name}", "{name}"]}}"#),
+        format!(r#"{{"type": "enum", "name": "E", "symbols": [], "default": "{name}"}}"#),
+        format!(r#"[{0}, {0}]"#, branches[0]),
+    ] {
+        let error = Schema::parse(&schema, &[]).unwrap_err();
+        assert!(error.len() < 200, "{error}");
+    }
 }

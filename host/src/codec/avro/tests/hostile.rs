@@ -135,6 +135,26 @@ fn a_short_message_of_a_recursive_schema_does_not_overflow_the_stack() {
 }
 
 #[test]
+fn a_duration_is_a_level_in_both_directions() {
+    let list = schema(
+        r#"{"type": "record", "name": "L", "fields": [{"name": "next", "type": ["null", "L",
+            {"type": "array", "items": {"type": "fixed", "name": "D", "size": 12,
+             "logicalType": "duration"}}]}]}"#,
+    );
+    let of = |records: usize| {
+        let mut bytes = vec![2; records - 1];
+        bytes.extend([4, 2]);
+        bytes.extend([0; 12]);
+        bytes.push(0);
+        bytes
+    };
+    let json = decoded(&list, &of(118)).unwrap();
+    assert_eq!(super::encoded(&list, &json), Ok(of(118)));
+    let error = decoded(&list, &of(119)).unwrap_err();
+    assert!(error.ends_with("nested deeper than 120 levels"), "{error}");
+}
+
+#[test]
 fn values_of_no_bytes_come_to_an_end() {
     let most = super::varint(i64::MAX);
     let nulls = schema(r#"{"type": "array", "items": "null"}"#);
@@ -250,4 +270,88 @@ fn short_text_does_not_become_any_number_of_defaults() {
     let json = format!("[{}{{}}]", "{},".repeat(10_000));
     let error = super::encoded(&of, &json).unwrap_err();
     assert!(error.contains("far more defaults"), "{error}");
+}
+
+#[test]
+fn defaults_of_no_bytes_come_to_an_end() {
+    let fields: Vec<String> = (0..10_000)
+        .map(|n| format!(r#"{{"name": "f{n}", "type": "null", "default": null}}"#))
+        .collect();
+    let of = schema(&format!(
+        r#"{{"type": "array", "items": {{"type": "record", "name": "R", "fields": [{}]}}}}"#,
+        fields.join(",")
+    ));
+    let json = format!("[{}{{}}]", "{},".repeat(1_000));
+    let error = super::encoded(&of, &json).unwrap_err();
+    assert!(error.contains("far more defaults"), "{error}");
+    super::encoded(&of, "[{},{},{}]").unwrap();
+}
+
+#[test]
+fn nothing_behind_long_names_is_no_attack() {
+    let fields: Vec<String> = (0..40)
+        .map(|n| format!(r#"{{"name": "{n:060}", "type": ["null", "int"]}}"#))
+        .collect();
+    let nulls = schema(&format!(
+        r#"{{"type": "array", "items": {{"type": "record", "name": "R", "fields": [{}]}}}}"#,
+        fields.join(",").replace(r#""name": "0"#, r#""name": "n"#)
+    ));
+    let mut bytes = super::varint(1_000);
+    bytes.resize(bytes.len() + 40_000 + 1, 0);
+    assert!(decoded(&nulls, &bytes).unwrap().len() > 64 * bytes.len());
+    let of = |name: &str| {
+        format!(
+            r#"{{"type": "enum", "name": "{}", "symbols": ["{}"]}}"#,
+            name.repeat(100),
+            "S".repeat(100)
+        )
+    };
+    let enums = schema(&format!(
+        r#"{{"type": "array", "items": [{}, {}]}}"#,
+        of("A"),
+        of("B")
+    ));
+    let mut bytes = super::varint(20_000);
+    bytes.resize(bytes.len() + 40_000 + 1, 0);
+    assert!(decoded(&enums, &bytes).unwrap().len() > 64 * bytes.len());
+}
+
+#[test]
+fn defaults_count_as_levels() {
+    let deep = format!(
+        r#"{{"name": "deep", "type": {}"array", "items": "int"{}, "default": {}{}}}"#,
+        r#"{"type": "array", "items": "#.repeat(19) + r#"{"type": "#,
+        "}".repeat(20),
+        "[".repeat(20),
+        "]".repeat(20),
+    );
+    let next = r#"{"name": "next", "type": ["null", "L"]}"#;
+    let of = |fields: &str| {
+        schema(&format!(
+            r#"{{"type": "record", "name": "L", "fields": [{fields}]}}"#
+        ))
+    };
+    let (without, with) = (of(next), of(&format!("{next}, {deep}")));
+    let json = |levels: usize| {
+        let inner = r#"{"next":null}"#;
+        format!(
+            "{}{inner}{}",
+            r#"{"next":"#.repeat(levels - 1),
+            "}".repeat(levels - 1)
+        )
+    };
+    let resolved = Decoder::new(&without, Some(&with)).unwrap();
+    let read = |levels: usize| {
+        let bytes = super::encoded(&without, &json(levels)).unwrap();
+        decoded_by(&resolved, &bytes)
+    };
+    super::encoded(&with, &read(100).unwrap()).unwrap();
+    super::encoded(&with, &json(100)).unwrap();
+    let error = read(101).unwrap_err();
+    assert!(
+        error.ends_with("deep: nested deeper than 120 levels"),
+        "{error}"
+    );
+    let error = super::encoded(&with, &json(101)).unwrap_err();
+    assert!(error.ends_with("nested deeper than 120 levels"), "{error}");
 }

@@ -131,6 +131,49 @@ fn aliases_are_the_readers_other_names_for_what_the_writer_has() {
 }
 
 #[test]
+fn an_alias_takes_a_field_before_another_one_of_that_very_name() {
+    let writer = record(r#"{"name": "amount", "type": "int"}, {"name": "old", "type": "int"}"#);
+    let json = r#"{"amount": 5, "old": 7}"#;
+    for (fields, read_as) in [
+        (
+            r#"{"name": "gross", "aliases": ["amount"], "type": "int", "default": 0},
+               {"name": "amount", "type": "int", "default": 0}"#,
+            r#"{"gross":5,"amount":0}"#,
+        ),
+        // Whose name is taken has its aliases left.
+        (
+            r#"{"name": "old", "type": "int", "default": 1},
+               {"name": "amount", "aliases": ["old"], "type": "int", "default": 0},
+               {"name": "gross", "aliases": ["amount"], "type": "int", "default": 0}"#,
+            r#"{"old":1,"amount":7,"gross":5}"#,
+        ),
+        (
+            r#"{"name": "old", "aliases": ["amount"], "type": "int"},
+               {"name": "amount", "aliases": ["old"], "type": "int"}"#,
+            r#"{"old":7,"amount":5}"#,
+        ),
+    ] {
+        assert_eq!(
+            read(&writer, json, &record(fields)).as_deref(),
+            Ok(read_as),
+            "{fields}"
+        );
+    }
+}
+
+#[test]
+fn a_branch_known_by_an_alias_goes_before_one_of_the_same_short_name() {
+    let of = |name: &str, aliases: &str| {
+        format!(r#"{{"type": "record", "name": "{name}", "aliases": [{aliases}], "fields": []}}"#)
+    };
+    let reader = format!("[{}, {}]", of("a.R", ""), of("c.S", r#""b.R""#));
+    assert_eq!(
+        read(&of("b.R", ""), "{}", &reader).as_deref(),
+        Ok(r#"{"c.S":{}}"#)
+    );
+}
+
+#[test]
 fn names_match_without_their_namespaces() {
     let of = |namespace: &str, size: u8| {
         format!(
@@ -188,6 +231,17 @@ fn a_writers_union_is_resolved_branch_by_branch() {
     assert_eq!(
         read(writer, "5", r#"["string", "double", "int"]"#).as_deref(),
         Ok(r#"{"int":5}"#)
+    );
+}
+
+#[test]
+fn a_union_of_which_no_branch_can_be_read_is_refused_at_the_start() {
+    assert_eq!(
+        refused(
+            &record(r#"{"name": "a", "type": ["int", "string"]}"#),
+            &record(r#"{"name": "a", "type": "boolean"}"#)
+        ),
+        "a: the writer's int can't be read as boolean"
     );
 }
 

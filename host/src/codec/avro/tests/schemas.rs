@@ -1,5 +1,7 @@
 //! What of a schema counts: names, references, logical types, and what is none.
 
+use std::time::{Duration, Instant};
+
 use super::{decoded, encoded, record_of, schema};
 use crate::codec::avro::{Decoder, Schema};
 
@@ -287,6 +289,93 @@ fn defaults_do_not_multiply_without_bound() {
         .collect();
     let schema = Schema::parse("\"R59\"", &references).unwrap();
     assert!(encoded(&schema, "{}").unwrap_err().contains("too large"));
+}
+
+#[test]
+fn branches_that_fail_late_do_not_copy_defaults_without_bound() {
+    let mut references = vec![format!(
+        r#"{{"type": "record", "name": "R0", "fields": [
+            {{"name": "s", "type": "string", "default": "{}"}}]}}"#,
+        "x".repeat(100_000)
+    )];
+    references.extend((1..7).map(|n| {
+        let of = n - 1;
+        format!(
+            r#"{{"type": "record", "name": "R{n}", "fields": [
+                {{"name": "a", "type": "R{of}", "default": {{}}}},
+                {{"name": "b", "type": "R{of}", "default": {{}}}}]}}"#
+        )
+    }));
+    let root = format!(
+        r#"{{"type": "record", "name": "Root", "fields": [{{"name": "v", "type":
+            {{"type": "array", "items": [
+                {{"type": "record", "name": "Late", "fields": [
+                    {{"name": "r", "type": "R6", "default": {{}}}},
+                    {{"name": "must", "type": "int"}}]}},
+                {{"type": "record", "name": "Nothing", "fields": []}}]}},
+            "default": [{}{{}}]}}]}}"#,
+        "{},".repeat(20_000)
+    );
+    let began = Instant::now();
+    let schema = Schema::parse(&root, &references).unwrap();
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!(
+        encoded(&schema, "{}").unwrap_err(),
+        "v: missing, and the schema's defaults are too large"
+    );
+}
+
+#[test]
+fn a_default_is_of_the_branch_that_takes_all_of_it() {
+    let schema = record_of(
+        r#"[{"type": "record", "name": "Card", "fields": [
+                {"name": "no", "type": "string", "default": ""}]},
+            {"type": "record", "name": "Cash", "fields": [{"name": "sum", "type": "int"}]}],
+            "default": {"sum": 5}"#,
+    );
+    let bytes = encoded(&schema, "{}").unwrap();
+    assert_eq!(
+        decoded(&schema, &bytes).as_deref(),
+        Ok(r#"{"v":{"Cash":{"sum":5}}}"#)
+    );
+}
+
+#[test]
+fn a_default_that_contains_itself_is_not_another_branch() {
+    let schema = schema(
+        r#"{"type": "record", "name": "R", "fields": [{"name": "next", "type":
+            ["R", {"type": "map", "values": "int"}], "default": {}}]}"#,
+    );
+    assert_eq!(
+        encoded(&schema, "{}").unwrap_err(),
+        "next: missing, and the default contains itself"
+    );
+}
+
+#[test]
+fn what_lies_too_deep_in_one_default_is_whole_in_another() {
+    let references: Vec<String> = (0..130)
+        .map(|n| {
+            let (of, default) = match n {
+                0 => ("\"int\"".to_owned(), "0"),
+                _ => (format!("\"R{}\"", n - 1), "{}"),
+            };
+            format!(
+                r#"{{"type": "record", "name": "R{n}", "fields": [{{"name": "f", "type": {of}, "default": {default}}}]}}"#
+            )
+        })
+        .collect();
+    for n in 0..130 {
+        let schema = Schema::parse(&format!("\"R{n}\""), &references).unwrap();
+        let outcome = encoded(&schema, "{}");
+        // One level for each record, and the deepest are 120.
+        if n < 120 {
+            let bytes = outcome.unwrap();
+            decoded(&schema, &bytes).unwrap();
+        } else {
+            outcome.unwrap_err();
+        }
+    }
 }
 
 #[test]

@@ -89,6 +89,21 @@ fn every_float_survives_the_way_over_a_double() {
 }
 
 #[test]
+fn a_whole_number_is_rounded_to_a_float_once() {
+    // The double next to it lies in the middle between two floats.
+    for (json, float) in [
+        ("9007199791611905", 9_007_200_328_482_816_f32),
+        ("-9007199791611905", -9_007_200_328_482_816_f32),
+    ] {
+        assert_eq!(
+            encoded(&schema(r#""float""#), json).as_deref(),
+            Ok(&float.to_le_bytes()[..]),
+            "{json}"
+        );
+    }
+}
+
+#[test]
 fn what_no_json_number_is_becomes_a_string() {
     for (text, double, float) in [
         ("NaN", f64::NAN, f32::NAN),
