@@ -48,14 +48,17 @@ pub(super) fn resolve(
 /// each of the reader's.
 const MOST_PARTS: usize = 1 << 20;
 
+/// A default's text and its levels, or why it can't be shown.
+type Shown = Result<(Arc<[u8]>, usize), String>;
+
 struct Resolver<'a> {
     writer: &'a [Node],
     reader: &'a [Node],
     /// To show the reader's defaults.
     reader_ops: Vec<Op>,
     reader_each: usize,
-    /// Those that were needed: the text, its levels; or why it can't be shown.
-    defaults: HashMap<(Id, usize), Result<(Arc<[u8]>, usize), String>>,
+    /// Those that were needed, by record and field.
+    defaults: HashMap<(Id, usize), Shown>,
     /// How many fields the pairs of records have so far.
     parts: usize,
     ops: Vec<Op>,
