@@ -9,6 +9,7 @@ mod interop;
 mod json_schema;
 mod outages;
 mod plain;
+mod plugins;
 mod settings;
 mod untouched;
 
