@@ -181,7 +181,7 @@ impl Serialization {
         if !decode.format.shows_itself() && encode.format == Format::Bytes {
             return Err(ConfigError(format!(
                 "{}: {} is decoded, and {} does not say how it goes out: set \
-                 {encode_key} = \"json\" to send what the plugin sees, or \"{}\" to send it as it came",
+                 {encode_key} = \"json\" to send what the plugin sees, or \"{}\" to encode it again",
                 settings.place(&format!("decode.{field_name}")),
                 decode.format.name(),
                 settings.place(&encode_key),

@@ -93,6 +93,23 @@ fn avro_without_a_frame() {
 }
 
 #[test]
+fn avro_in_and_json_out() {
+    let registry = shared_registry();
+    let pipeline = Pipeline::with_dead_letters("avro-to-json", 1);
+    let subject = format!("{}-value", pipeline.input);
+    let id = registry.register(&subject, &schema("sensor-value"));
+    pipeline.feed([Record::value(framed(id, &reading(20.0))).to_partition(0)]);
+
+    let flags = ["--schema-registry", &registry.url()];
+    run(&pipeline, "avro-to-json", &flags);
+
+    let expected =
+        [r#"{"timestamp":"2026-01-01T00:00:00.000Z","celsius":20.0,"fahrenheit":68.0}"#];
+    assert_eq!(texts(&pipeline.outputs()), expected);
+    assert_eq!(pipeline.letters(), []);
+}
+
+#[test]
 fn json() {
     let pipeline = Pipeline::with_dead_letters("json-example", 1);
     pipeline.feed_at_once([r#"{"timestamp":"t","celsius":20}"#, "{"]);
