@@ -103,8 +103,7 @@ fn avro_in_and_json_out() {
     let flags = ["--schema-registry", &registry.url()];
     run(&pipeline, "avro-to-json", &flags);
 
-    let expected =
-        [r#"{"timestamp":"2026-01-01T00:00:00.000Z","celsius":20.0,"fahrenheit":68.0}"#];
+    let expected = [r#"{"timestamp":"2026-01-01T00:00:00.000Z","celsius":20.0,"fahrenheit":68.0}"#];
     assert_eq!(texts(&pipeline.outputs()), expected);
     assert_eq!(pipeline.letters(), []);
 }
