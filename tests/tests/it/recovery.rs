@@ -247,7 +247,10 @@ fn a_position_in_the_store_beats_the_start_and_the_group() {
 
     pipeline.feed_at_once(["3", "4"]);
     for (start, wanted) in [("latest", 5), ("earliest", 5), ("stored", 5)] {
-        let host = store.passthrough(&pipeline, &["--start", start]);
+        let mut host = store.passthrough(&pipeline, &["--start", start]);
+        // The store has the position from the second time on: it is no sign that the
+        // process hears signals already.
+        host.wait_for_log("partition assigned", SOON);
         store.wait_for(&[(0, wanted)]);
         stop(host);
     }

@@ -6,8 +6,16 @@ use millrace_tests::{Record, guest, plugin};
 use super::reasons;
 use crate::pipeline::{LONG, Pipeline, stop, texts};
 
-/// Short enough for a test that waits for a payload that never comes back.
-const LIMITS: &[&str] = &["--set", "plugin.time=100ms", "--set", "plugin.call=1s"];
+/// Short enough for a test that waits for a payload that never comes back, and so
+/// little memory that it is used up long before.
+const LIMITS: &[&str] = &[
+    "--set",
+    "plugin.time=500ms",
+    "--set",
+    "plugin.call=1s",
+    "--set",
+    "plugin.memory=16MiB",
+];
 
 /// What a codec does with these is no answer.
 const CULPRITS: [(&str, &str); 5] = [
