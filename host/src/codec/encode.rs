@@ -6,12 +6,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::decode::{json, text};
-use super::schemas::{Found, Schema, Schemas, Source};
-use super::{Answer, frame};
+use super::how::How;
+use super::schemas::{Found, Schemas, Source};
+use super::{Answer, Lack, frame};
 use crate::config::{Coding, Format, SchemaSource, SubjectName};
-use crate::pipeline::ports::{Convert, Fatal};
+use crate::pipeline::ports::Fatal;
 use crate::record::{Field, Shown};
-use crate::registry::Kind;
 
 /// The longest name of a record that makes a subject, in bytes: what servers take in
 /// a URL.
@@ -20,7 +20,7 @@ const LONGEST_NAME: usize = 1000;
 /// See the module's words. One a worker and field.
 pub struct Encoding {
     field: Field,
-    how: How,
+    pub how: How,
     /// Which schema; `None`: the record's, or the latest one of the subject.
     schema: Option<Source>,
     subject: SubjectName,
@@ -29,16 +29,6 @@ pub struct Encoding {
     /// What was found since the batch began, by topic and by the schema that the
     /// record was written with.
     found: HashMap<String, Vec<(Option<u32>, Found)>>,
-}
-
-enum How {
-    Bytes,
-    String,
-    Json,
-    Avro,
-    AvroPlain,
-    JsonSchema,
-    Plugin(Box<dyn Convert>),
 }
 
 /// When a payload that the plugin left alone goes out as it came.
@@ -51,34 +41,19 @@ enum Same {
 }
 
 impl Encoding {
-    /// `plugin` is there where the format is one's; `decode` says how the source was
-    /// decoded; `key` is the setting's, for errors.
+    /// `decode` says how the source was decoded; `key` is the setting's, for errors.
     pub fn new(
         key: &str,
         field: Field,
+        how: How,
         (coding, decode): (&Coding, &Coding),
         (subject, register): (SubjectName, bool),
         schemas: &Schemas,
-        plugin: Option<Box<dyn Convert>>,
     ) -> Result<Self, Fatal> {
-        let (how, kind) = match &coding.format {
-            Format::Bytes => (How::Bytes, Kind::Avro),
-            Format::String => (How::String, Kind::Avro),
-            Format::Json => (How::Json, Kind::Avro),
-            Format::Avro => (How::Avro, Kind::Avro),
-            Format::AvroPlain => (How::AvroPlain, Kind::Avro),
-            Format::JsonSchema => (How::JsonSchema, Kind::Json),
-            Format::Plugin(_) => {
-                let plugin = plugin.ok_or_else(|| Fatal::msg("a codec is not complete"))?;
-                (How::Plugin(plugin), Kind::Avro)
-            }
-        };
-        let schema = coding
-            .schema
-            .as_ref()
-            .map(|source| schemas.source(source, kind))
-            .transpose()
-            .with_context(|| format!("{key}_schema"))?;
+        let schema = coding.schema.as_ref();
+        let schema = schema.map(|source| schemas.source(source, how.kind()));
+        let schema = schema.transpose();
+        let schema = schema.with_context(|| format!("{key}_schema"))?;
         if let (Some(Source::Fixed(schema)), true) = (&schema, subject != SubjectName::Topic) {
             let name = schema.record_name().map_err(Fatal::msg);
             name.with_context(|| format!("{key}_schema, with encode.subject"))?;
@@ -94,26 +69,14 @@ impl Encoding {
         })
     }
 
-    pub fn is_bytes(&self) -> bool {
-        matches!(self.how, How::Bytes)
-    }
-
-    /// Set where payloads go through a plugin, all of a batch at once.
-    pub fn plugin(&mut self) -> Option<&mut dyn Convert> {
-        match &mut self.how {
-            How::Plugin(plugin) => Some(plugin.as_mut()),
-            _ => None,
-        }
-    }
-
     /// A batch begins: what may have changed in the registry is looked at again.
     pub fn begin(&mut self) {
         self.found.clear();
     }
 
     /// Encodes `bytes` for a topic without a plugin. `shown` is what the source was
-    /// decoded to; `is_source`: the plugin left it alone, and `Same` means that the
-    /// record's own bytes go out.
+    /// decoded to; `is_source`: the plugin left it alone, and where it stays as it is
+    /// the record's own bytes go out.
     pub fn encode(
         &mut self,
         schemas: &Schemas,
@@ -123,92 +86,80 @@ impl Encoding {
         bytes: &[u8],
     ) -> Answer<Vec<u8>> {
         if is_source && self.same == Same::Always {
-            return Answer::Same;
+            return Ok(None);
         }
-        let kept = |outcome: Result<(), String>| match (outcome, shown) {
-            (Err(why), _) => Answer::Bad(why),
-            (Ok(()), Shown::Made { bytes, .. }) if is_source => Answer::Made(bytes.clone()),
-            (Ok(()), _) => Answer::Same,
-        };
         match &self.how {
-            How::Bytes | How::Plugin(_) => return kept(Ok(())),
-            How::String => return kept(text(bytes)),
-            How::Json => return kept(json(bytes)),
-            How::Avro | How::AvroPlain | How::JsonSchema => {}
+            How::Bytes | How::Plugin(_) => {}
+            How::String => text(bytes)?,
+            How::Json => json(bytes)?,
+            How::Avro | How::AvroPlain | How::JsonSchema => {
+                return self.by_schema(schemas, topic, shown, is_source, bytes);
+            }
         }
-        let schema = match self.schema_for(schemas, topic, shown.schema()) {
-            Ok(Found::Ready(schema)) => schema,
-            Ok(Found::Missing(why)) => return Answer::Bad(why.to_string()),
-            Ok(Found::Later(why)) => return Answer::Later(why),
-            Err(Refused::Bad(why)) => return Answer::Bad(why),
-            Err(Refused::Later(why)) => return Answer::Later(why),
-        };
-        let one = is_source && self.same == Same::OfOneSchema;
-        if one && schema.id.is_some() && schema.id == shown.schema() {
-            return Answer::Same;
-        }
-        let mut out = Vec::with_capacity(bytes.len() + 8);
-        if let (How::Avro | How::JsonSchema, Some(id)) = (&self.how, schema.id) {
-            frame::begin(id, &mut out);
-        }
-        let outcome = match self.how {
-            How::JsonSchema => schema.json().and_then(|schema| {
-                schema.check(bytes)?;
-                out.extend_from_slice(bytes);
-                Ok(())
-            }),
-            _ => schema
-                .avro()
-                .and_then(|avro| avro.schema.encode(bytes, &mut out)),
-        };
-        match outcome {
-            Ok(()) => Answer::Made(out),
-            Err(why) => Answer::Bad(why),
-        }
+        // The source's own bytes are others than what was shown.
+        let is_made = is_source && matches!(shown, Shown::Made { .. });
+        Ok(is_made.then(|| bytes.to_vec()))
     }
 
-    /// The schema for outputs to `topic` whose source was written with `written`.
-    fn schema_for(
+    fn by_schema(
         &mut self,
         schemas: &Schemas,
         topic: &str,
-        written: Option<u32>,
-    ) -> Result<Found, Refused> {
-        let known = self.found.get(topic).into_iter().flatten();
-        if let Some((_, found)) = known.clone().find(|(by, _)| *by == written) {
-            return Ok(found.clone());
+        shown: &Shown,
+        is_source: bool,
+        bytes: &[u8],
+    ) -> Answer<Vec<u8>> {
+        let schema = self.schema_for(schemas, topic, shown.schema())?;
+        let one = is_source && self.same == Same::OfOneSchema;
+        if one && schema.id.is_some() && schema.id == shown.schema() {
+            return Ok(None);
         }
-        let found = self.find(schemas, topic, written)?;
-        let of_topic = self.found.entry(topic.to_owned()).or_default();
-        of_topic.push((written, found.clone()));
-        Ok(found)
+        let mut out = Vec::with_capacity(bytes.len() + frame::LENGTH);
+        if let (true, Some(id)) = (self.how.is_framed(), schema.id) {
+            frame::begin(id, &mut out);
+        }
+        match self.how {
+            How::JsonSchema => {
+                schema.json()?.check(bytes)?;
+                out.extend_from_slice(bytes);
+            }
+            _ => schema.avro()?.schema.encode(bytes, &mut out)?,
+        }
+        Ok(Some(out))
     }
 
-    fn find(&self, schemas: &Schemas, topic: &str, written: Option<u32>) -> Result<Found, Refused> {
-        let is_framed = !matches!(self.how, How::AvroPlain);
+    /// The schema for outputs to `topic` whose source was written with `written`.
+    fn schema_for(&mut self, schemas: &Schemas, topic: &str, written: Option<u32>) -> Found {
+        let known = self.found.get(topic).into_iter().flatten();
+        if let Some((_, found)) = known.clone().find(|(by, _)| *by == written) {
+            return found.clone();
+        }
+        let found = self.find(schemas, topic, written);
+        let of_topic = self.found.entry(topic.to_owned()).or_default();
+        of_topic.push((written, found.clone()));
+        found
+    }
+
+    fn find(&self, schemas: &Schemas, topic: &str, written: Option<u32>) -> Found {
         match &self.schema {
-            Some(source @ Source::Subject { .. }) => Ok(schemas.at(source)),
-            Some(source) if !is_framed => Ok(schemas.at(source)),
+            Some(source @ Source::Subject { .. }) => schemas.at(source),
+            Some(source) if !self.how.is_framed() => schemas.at(source),
             Some(Source::Fixed(schema)) => {
                 let subject = self.subject_of(topic, || Ok(Arc::clone(schema)))?;
-                Ok(schemas.under(&subject, schema, self.register))
+                schemas.under(&subject, schema, self.register)
             }
             None => {
                 let source = || source_schema(schemas, written);
                 let subject = self.subject_of(topic, source)?;
                 match self.register {
-                    true => Ok(schemas.under(&subject, &source()?, true)),
-                    false => Ok(schemas.latest(&subject)),
+                    true => schemas.under(&subject, &source()?, true),
+                    false => schemas.latest(&subject),
                 }
             }
         }
     }
 
-    fn subject_of(
-        &self,
-        topic: &str,
-        schema: impl FnOnce() -> Result<Arc<Schema>, Refused>,
-    ) -> Result<String, Refused> {
+    fn subject_of(&self, topic: &str, schema: impl FnOnce() -> Found) -> Result<String, Lack> {
         if self.subject == SubjectName::Topic {
             return Ok(format!("{topic}-{}", self.field.name()));
         }
@@ -225,28 +176,10 @@ impl Encoding {
     }
 }
 
-/// Why there is no schema.
-enum Refused {
-    Bad(String),
-    Later(Option<Arc<str>>),
-}
-
-impl From<String> for Refused {
-    fn from(why: String) -> Self {
-        Self::Bad(why)
-    }
-}
-
 /// The schema that the record itself was written with.
-fn source_schema(schemas: &Schemas, written: Option<u32>) -> Result<Arc<Schema>, Refused> {
-    let id = written.ok_or_else(|| {
-        Refused::Bad("its record was not written with a schema, which would name it".to_owned())
-    })?;
-    match schemas.by_id(id) {
-        Found::Ready(schema) => Ok(schema),
-        Found::Missing(why) => Err(Refused::Bad(why.to_string())),
-        Found::Later(why) => Err(Refused::Later(why)),
-    }
+fn source_schema(schemas: &Schemas, written: Option<u32>) -> Found {
+    let why = "its record was not written with a schema, which would name it";
+    schemas.by_id(written.ok_or_else(|| why.to_owned())?)
 }
 
 fn same(decode: &Coding, encode: &Coding) -> Same {

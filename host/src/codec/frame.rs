@@ -2,7 +2,8 @@
 //! (docs.confluent.io, "Schema Registry wire format")
 
 const MAGIC: u8 = 0;
-const LENGTH: usize = 5;
+/// In bytes.
+pub const LENGTH: usize = 5;
 /// Registries count in Java's `int`, and take a larger number for a wrong path.
 const LARGEST: u32 = i32::MAX.cast_unsigned();
 

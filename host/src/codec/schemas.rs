@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow, bail};
 use serde_json::Value;
 
-use super::avro;
+use super::{Lack, avro};
 use crate::config::SchemaSource;
 use crate::doorbell::Doorbell;
 use crate::pipeline::ports::Fatal;
@@ -206,15 +206,8 @@ impl jsonschema::Retrieve for Others {
     }
 }
 
-/// What is known of a schema.
-#[derive(Clone)]
-pub enum Found {
-    Ready(Arc<Schema>),
-    /// There is none, for this reason.
-    Missing(Arc<str>),
-    /// It is looked up. With the reason, where that takes longer than it should.
-    Later(Option<Arc<str>>),
-}
+/// A schema, or why there is none.
+pub type Found = Result<Arc<Schema>, Lack>;
 
 /// Where a schema comes from, once files are read.
 #[derive(Clone)]
@@ -312,14 +305,14 @@ impl Schemas {
     pub fn by_id(&self, id: u32) -> Found {
         let known = lock(&self.parsed).get(&id).map(Arc::clone);
         if let Some(schema) = known.as_ref().and_then(|known| known.get()) {
-            return Found::Ready(Arc::clone(schema));
+            return Ok(Arc::clone(schema));
         }
         self.ask(|registry| registry.by_id(id))
     }
 
     pub fn at(&self, source: &Source) -> Found {
         match source {
-            Source::Fixed(schema) => Found::Ready(Arc::clone(schema)),
+            Source::Fixed(schema) => Ok(Arc::clone(schema)),
             Source::Subject {
                 name,
                 version: Some(version),
@@ -335,15 +328,15 @@ impl Schemas {
     pub fn wait_for(&self, source: &Source, until: Instant) -> Result<Arc<Schema>, Fatal> {
         loop {
             match self.at(source) {
-                Found::Ready(schema) => return Ok(schema),
-                Found::Missing(why) => bail!("{why}"),
-                Found::Later(why) if Instant::now() >= until => {
+                Ok(schema) => return Ok(schema),
+                Err(Lack::Bad(why)) => bail!("{why}"),
+                Err(Lack::Later(why)) if Instant::now() >= until => {
                     bail!(
                         "{}",
                         why.as_deref().unwrap_or("the registry has not answered")
                     )
                 }
-                Found::Later(_) => std::thread::sleep(LOOK),
+                Err(Lack::Later(_)) => std::thread::sleep(LOOK),
             }
         }
     }
@@ -355,7 +348,7 @@ impl Schemas {
     /// The same schema with the id that it has, or gets, under a subject.
     pub fn under(&self, subject: &str, schema: &Arc<Schema>, register: bool) -> Found {
         if self.pretends && register {
-            return Found::Ready(Arc::clone(schema));
+            return Ok(Arc::clone(schema));
         }
         self.ask(|registry| match register {
             true => registry.register(subject, &schema.to_register()),
@@ -380,12 +373,12 @@ impl Schemas {
 
     fn ask(&self, question: impl FnOnce(&Registry) -> Lookup) -> Found {
         let Some(registry) = &self.registry else {
-            return Found::Missing("no schema registry is named".into());
+            return Err("no schema registry is named".to_owned().into());
         };
         match question(registry) {
-            Lookup::Ready(registered) => Found::Ready(self.parse(&registered)),
-            Lookup::Missing(why) => Found::Missing(why),
-            Lookup::Later(why) => Found::Later(why),
+            Lookup::Ready(registered) => Ok(self.parse(&registered)),
+            Lookup::Missing(why) => Err(Lack::Bad(why.to_string())),
+            Lookup::Later(why) => Err(Lack::Later(why)),
         }
     }
 

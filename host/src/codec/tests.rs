@@ -1,9 +1,14 @@
 //! What stands around a transform, with formats that need no registry and plugins
 //! that are none.
 
+use super::schemas::Schemas;
 use super::*;
-use crate::config::{Coding, Format, SchemaSource, SubjectName};
-use crate::record::{Header, Held, OutputHeaders, Timestamp};
+use crate::config::{Coding, Fields, Format, SchemaSource, SubjectName};
+use crate::pipeline::ports::{Convert, Fault, Halt, Judge, Transform};
+use crate::record::{
+    Decoded, Header, Held, Judged, Output, OutputHeaders, Payload, Record, Seen, Shown, Stage,
+    Timestamp, TopicPartition, Verdict,
+};
 
 /// A record of these bytes.
 struct Plain(Option<&'static [u8]>, Option<&'static [u8]>);
@@ -104,22 +109,24 @@ fn plugin() -> Coding {
 fn around(verdict: Verdict, decode: &Coding, encode: &Coding) -> Coded<Says> {
     let schemas = Arc::new(Schemas::new(None));
     let bytes = Coding::default();
-    let convert = |coding: &Coding| match coding.format {
-        Format::Plugin(_) => Some(Box::new(Shouts) as Box<dyn Convert>),
-        _ => None,
+    let how = |coding: &Coding| {
+        let plugin: Option<Box<dyn Convert>> = match coding.format {
+            Format::Plugin(_) => Some(Box::new(Shouts)),
+            _ => None,
+        };
+        How::new(&coding.format, plugin).expect("it is made")
     };
     let naming = (SubjectName::Topic, false);
-    let decoding = |coding| {
-        Decoding::new("decode.value", coding, &schemas, convert(coding)).expect("it is made")
-    };
+    let decoding =
+        |coding| Decoding::new("decode.value", how(coding), coding, &schemas).expect("it is made");
     let encoding = |field, codings: (&Coding, &Coding)| {
         Encoding::new(
             "encode.value",
             field,
+            how(codings.0),
             codings,
             naming,
             &schemas,
-            convert(codings.0),
         )
         .expect("it is made")
     };

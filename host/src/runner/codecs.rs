@@ -7,9 +7,9 @@ use anyhow::Context as _;
 
 use super::Feed;
 use crate::codec::schemas::{Schemas, Source};
-use crate::codec::{Coded, Decoding, Encoding, Topics};
+use crate::codec::{Coded, Decoding, Encoding, How, Topics};
 use crate::config::{Coding, Fields, Format, Pipeline, Plugin};
-use crate::pipeline::ports::{Convert, Fatal};
+use crate::pipeline::ports::Fatal;
 use crate::plugin::component::{Component, Loaded};
 use crate::plugin::{self, CodecInstance, Engine, Instance};
 use crate::record::Field;
@@ -98,13 +98,16 @@ impl Codecs {
         for way in [Way::Decode, Way::Encode] {
             for field in [Field::Key, Field::Value] {
                 let Coding { schema, reader, .. } = coding(pipeline, way, field);
-                for source in [schema, reader].into_iter().flatten() {
+                for (source, what) in [(schema, "schema"), (reader, "reader")] {
+                    let Some(source) = source else {
+                        continue;
+                    };
                     let source = self.schemas.source(source, Kind::Avro);
                     let Ok(source @ Source::Subject { .. }) = source else {
                         continue; // A file, which was read.
                     };
                     let found = self.schemas.wait_for(&source, until);
-                    found.with_context(|| way.key(field))?;
+                    found.with_context(|| format!("{}_{what}", way.key(field)))?;
                 }
             }
         }
@@ -144,36 +147,25 @@ impl Codecs {
 
     fn decoding(&self, pipeline: &Pipeline, field: Field) -> Result<Decoding, Fatal> {
         let coding = coding(pipeline, Way::Decode, field);
-        let plugin = self.plugin(Way::Decode, field);
-        let plugin = plugin.with_context(|| Way::Decode.key(field))?;
-        Decoding::new(&Way::Decode.key(field), coding, &self.schemas, plugin)
+        let how = self.how(Way::Decode, field, coding)?;
+        Decoding::new(&Way::Decode.key(field), how, coding, &self.schemas)
     }
 
     fn encoding(&self, pipeline: &Pipeline, field: Field) -> Result<Encoding, Fatal> {
         let settings = &pipeline.serialization;
-        let codings = (
-            coding(pipeline, Way::Encode, field),
-            coding(pipeline, Way::Decode, field),
-        );
-        let plugin = self.plugin(Way::Encode, field);
-        let plugin = plugin.with_context(|| Way::Encode.key(field))?;
+        let (encode, decode) = (settings.encode.of(field), settings.decode.of(field));
+        let how = self.how(Way::Encode, field, encode)?;
         let naming = (settings.subject, settings.register);
-        Encoding::new(
-            &Way::Encode.key(field),
-            field,
-            codings,
-            naming,
-            &self.schemas,
-            plugin,
-        )
+        let key = Way::Encode.key(field);
+        Encoding::new(&key, field, how, (encode, decode), naming, &self.schemas)
     }
 
-    fn plugin(&self, way: Way, field: Field) -> Result<Option<Box<dyn Convert>>, Fatal> {
+    fn how(&self, way: Way, field: Field, coding: &Coding) -> Result<How, Fatal> {
         let of = |plugin: &&(Way, Field, Arc<Component>)| (plugin.0, plugin.1) == (way, field);
-        let Some((_, _, component)) = self.plugins.iter().find(of) else {
-            return Ok(None);
-        };
-        Ok(Some(Box::new(CodecInstance::new(component)?)))
+        let plugin = self.plugins.iter().find(of);
+        let plugin = plugin.map(|(_, _, component)| CodecInstance::new(component));
+        let plugin = plugin.transpose().with_context(|| way.key(field))?;
+        How::new(&coding.format, plugin.map(|plugin| Box::new(plugin) as _))
     }
 }
 
