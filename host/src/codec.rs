@@ -12,6 +12,7 @@ mod encode;
 mod frame;
 mod how;
 mod outputs;
+mod schema;
 pub mod schemas;
 
 use std::sync::Arc;

@@ -5,6 +5,8 @@
 //! and no data is lost; INFO, what an operator wants in a normal day's log.
 
 mod failures;
+#[cfg(test)]
+pub mod logged;
 mod stalls;
 
 use std::fmt;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::how::How;
-use super::schemas::{Found, Resolved, Schema, Schemas, Source};
+use super::schema::Schema;
+use super::schemas::{Found, Resolved, Schemas, Source};
 use super::{Answer, Lack, frame};
 use crate::config::{Coding, SchemaSource};
 use crate::pipeline::ports::Fatal;

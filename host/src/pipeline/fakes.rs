@@ -186,6 +186,8 @@ pub struct State {
 
     /// The positions that the store holds.
     pub stored: HashMap<i32, i64>,
+    /// Whether a commit is under way that has no answer.
+    pub commit_is_open: bool,
     /// So many asynchronous commits fail.
     pub failing_commits: usize,
     /// So many synchronous ones fail.
@@ -605,6 +607,10 @@ impl OffsetStore for FakeStore {
             .iter()
             .map(|p| state.stored.get(&p.partition).copied().map(NextOffset))
             .collect())
+    }
+
+    fn is_ready(&self) -> bool {
+        !self.0.state().commit_is_open
     }
 
     fn commit(&mut self, positions: &[(TopicPartition, NextOffset)]) -> Result<(), Fatal> {

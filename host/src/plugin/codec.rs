@@ -24,23 +24,21 @@ impl CodecInstance {
             guest: Guest::new(component)?,
         })
     }
+}
 
-    /// What the plugin takes for the time from the next call on, in milliseconds
-    /// since the epoch: the latest timestamp of the payloads' records.
-    pub fn at(&mut self, millis: i64) {
-        self.guest.at(millis);
-    }
-
-    /// One result a payload, in order; a payload's own error rejects its record
-    /// only. After a fault the next call finds a fresh instance.
-    pub fn convert(
+impl Convert for CodecInstance {
+    fn convert(
         &mut self,
         topic: &str,
         field: Field,
         payloads: &[&[u8]],
+        latest: Option<i64>,
     ) -> Result<Vec<Result<Vec<u8>, String>>, Fault> {
         if payloads.is_empty() {
             return Ok(Vec::new());
+        }
+        if let Some(latest) = latest {
+            self.guest.at(latest);
         }
         let field = match field {
             Field::Key => wit::Field::Key,
@@ -57,29 +55,8 @@ impl CodecInstance {
         })
     }
 
-    /// The next call finds a fresh instance: a neighbour broke, and a hunt must
-    /// begin with fresh ones.
-    pub fn discard(&mut self) {
-        self.guest.discard();
-    }
-}
-
-impl Convert for CodecInstance {
-    fn convert(
-        &mut self,
-        topic: &str,
-        field: Field,
-        payloads: &[&[u8]],
-        latest: Option<i64>,
-    ) -> Result<Vec<Result<Vec<u8>, String>>, Fault> {
-        if let Some(latest) = latest {
-            self.at(latest);
-        }
-        Self::convert(self, topic, field, payloads)
-    }
-
     fn discard(&mut self) {
-        Self::discard(self);
+        self.guest.discard();
     }
 }
 

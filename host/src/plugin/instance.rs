@@ -24,18 +24,9 @@ impl Instance {
             guest: Guest::new(component)?,
         })
     }
-
-    /// The next call finds a fresh instance.
-    pub fn discard(&mut self) {
-        self.guest.discard();
-    }
 }
 
 impl Transform for Instance {
-    fn discard(&mut self) {
-        Self::discard(self);
-    }
-
     fn process<R: Record>(
         &mut self,
         partition: &TopicPartition,
@@ -62,6 +53,10 @@ impl Transform for Instance {
             exports.process(store, batch)
         })?;
         Ok(verdicts.into_iter().map(Verdict::from).collect())
+    }
+
+    fn discard(&mut self) {
+        self.guest.discard();
     }
 }
 

@@ -393,6 +393,19 @@ fn a_failed_commit_is_made_again() {
 }
 
 #[test]
+fn a_commit_overtakes_none_that_is_under_way() {
+    let world = world(1, 2);
+    world.state().commit_is_open = true;
+    let mut worker = worker(&world);
+    steps(&mut worker, 3);
+    assert_eq!(world.sent_offsets(0), [0, 1]);
+    assert_eq!(world.stored(0), Some(0));
+    world.state().commit_is_open = false;
+    steps(&mut worker, 1);
+    assert_eq!(world.stored(0), Some(2));
+}
+
+#[test]
 fn a_failed_commit_of_a_partition_that_is_gone_changes_nothing() {
     let world = world(2, 2);
     let mut worker = worker(&world);

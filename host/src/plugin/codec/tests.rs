@@ -63,7 +63,7 @@ fn convert(
     payloads: &[&str],
 ) -> Result<Vec<Result<String, String>>, Fault> {
     let payloads: Vec<_> = payloads.iter().map(|payload| payload.as_bytes()).collect();
-    let results = codec.convert("in", Field::Value, &payloads)?;
+    let results = codec.convert("in", Field::Value, &payloads, None)?;
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Ok(results.into_iter().map(|result| result.map(text)).collect())
 }
@@ -170,7 +170,7 @@ fn one_file_of_the_sdk_deserializes_and_serializes() {
                 Ok(name.into()),
             ]
         );
-        let key = codec.convert("t", Field::Key, &[b"place"]).unwrap();
+        let key = codec.convert("t", Field::Key, &[b"place"], None).unwrap();
         assert_eq!(key, [Ok(b"t/key".to_vec())]);
     }
 }
@@ -179,11 +179,8 @@ fn one_file_of_the_sdk_deserializes_and_serializes() {
 fn a_codecs_clock_stands_where_it_is_set() {
     let mut codec = puppet(Kind::Deserializer, "").unwrap();
     for millis in [1_764_000_000_000, 1_000] {
-        codec.at(millis);
-        assert_eq!(
-            convert(&mut codec, &["time"]).unwrap(),
-            [Ok(millis.to_string())]
-        );
+        let time = codec.convert("in", Field::Value, &[b"time"], Some(millis));
+        assert_eq!(time.unwrap(), [Ok(millis.to_string().into_bytes())]);
     }
 }
 
@@ -260,17 +257,19 @@ fn the_protobuf_plugin_reads_and_writes_frames() {
     );
     let texts = [r#"{"leaf":-1}"#, "{}", r#"{"leaf":"x"}"#, &deep];
     let texts: Vec<_> = texts.iter().map(|text| text.as_bytes()).collect();
-    let frames = encoder.convert("out", Field::Value, &texts).unwrap();
+    let frames = encoder.convert("out", Field::Value, &texts, None).unwrap();
     let frame = frames[1].as_ref().unwrap();
     assert_eq!(frame, &[0, 0, 0, 0, 7, 2, 4]);
     let why = frames[2].as_ref().unwrap_err();
     assert!(why.starts_with("not a shop.Tree: leaf: "), "{why}");
 
     let payloads: Vec<_> = frames.iter().filter_map(|it| it.as_deref().ok()).collect();
-    let back = decoder.convert("in", Field::Value, &payloads).unwrap();
+    let back = decoder
+        .convert("in", Field::Value, &payloads, None)
+        .unwrap();
     let back: Vec<_> = back.into_iter().map(Result::unwrap).collect();
     assert_eq!(back, [texts[0], texts[1], texts[3]]);
-    let no_frame = decoder.convert("in", Field::Key, &[b"{}"]).unwrap();
+    let no_frame = decoder.convert("in", Field::Key, &[b"{}"], None).unwrap();
     assert_eq!(
         no_frame,
         [Err("not framed: it has 2 bytes, and a frame 6".to_owned())]

@@ -1,43 +1,13 @@
-use std::io;
-
 use proptest::prelude::*;
 
 use super::*;
-
-/// What was logged, as JSON lines.
-#[derive(Clone, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Logged {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::telemetry;
 
 /// Runs `body` and returns the messages that it logged at INFO and above.
 fn logged(body: impl FnOnce()) -> Vec<String> {
-    let log = Logged::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::INFO)
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, body);
-    let bytes = log.0.lock().unwrap();
-    let message = |line: &str| {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        line["fields"]["message"].as_str().unwrap().to_owned()
-    };
-    std::str::from_utf8(&bytes)
-        .unwrap()
-        .lines()
-        .map(message)
-        .collect()
+    let lines = telemetry::logged::logged(body).into_iter();
+    let message = |fields: serde_json::Value| fields["message"].as_str().unwrap().to_owned();
+    lines.map(message).collect()
 }
 
 fn said() -> Said {

@@ -1,46 +1,13 @@
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use super::*;
-
-/// What was logged, as JSON lines.
-#[derive(Clone, Default)]
-struct Logged(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Logged {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// Runs `body` and returns the messages that it logged, with what was left out.
 fn logged(body: impl FnOnce()) -> Vec<(String, Option<u64>)> {
-    let log = Logged::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::INFO)
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, body);
-    let bytes = log.0.lock().unwrap();
-    let message = |line: &str| {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
-        let fields = &line["fields"];
-        (
-            fields["message"].as_str().unwrap().to_owned(),
-            fields["left_out"].as_u64(),
-        )
+    let lines = telemetry::logged::logged(body).into_iter();
+    let line = |fields: serde_json::Value| {
+        let message = fields["message"].as_str().unwrap().to_owned();
+        (message, fields["left_out"].as_u64())
     };
-    std::str::from_utf8(&bytes)
-        .unwrap()
-        .lines()
-        .map(message)
-        .collect()
+    lines.map(line).collect()
 }
 
 fn asked(what: &str, left_out: Option<u64>) -> (String, Option<u64>) {

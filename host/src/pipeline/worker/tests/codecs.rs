@@ -6,8 +6,9 @@ use std::collections::HashSet;
 use std::rc::Rc;
 
 use super::*;
-use crate::pipeline::ports::Transform;
+use crate::pipeline::ports::{Halt, Transform};
 use crate::pipeline::pulse::Spot;
+use crate::record::{Judged, Record};
 
 /// What the codecs can't do, by offset.
 #[derive(Default)]
