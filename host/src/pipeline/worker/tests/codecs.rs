@@ -206,8 +206,10 @@ fn records_that_wait_for_a_schema_show_where_they_wait() {
 
 #[test]
 fn a_wait_for_a_schema_does_not_make_the_plugins_first_calls_large() {
-    let world = world(1, 4);
+    // As many as a call may have, which would make the next one larger.
+    let world = world(1, 1000);
     let (mut worker, between) = coded(&world, Policy::Stop);
+    worker.settings.batch.records = 1000;
     between.0.borrow_mut().undecodable_yet.insert(0);
     let before = worker.governor.most();
     steps(&mut worker, 20);
