@@ -1,6 +1,7 @@
 //! Decoding and encoding with schemas, against a real registry and against one that
 //! fails; a file a theme. What the formats are in detail is tested beside the codecs.
 
+mod commands;
 mod encoding;
 mod evolution;
 mod examples;
