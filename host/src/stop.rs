@@ -2,7 +2,7 @@
 //! of a demo, and heard by everything that waits.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::doorbell::Doorbell;
 
@@ -14,7 +14,8 @@ pub struct Stop {
 
 #[derive(Default)]
 struct State {
-    requested: bool,
+    /// When the order was first given.
+    since: Option<Instant>,
     /// A signal gave the order.
     by_signal: bool,
     bells: Vec<Doorbell>,
@@ -24,7 +25,7 @@ impl Stop {
     /// Gives the order. Giving it again changes nothing.
     pub fn request(&self) {
         let mut state = self.state();
-        state.requested = true;
+        state.since.get_or_insert_with(Instant::now);
         self.changed.notify_all();
         state.bells.iter().for_each(Doorbell::ring);
     }
@@ -40,7 +41,12 @@ impl Stop {
     }
 
     pub fn requested(&self) -> bool {
-        self.state().requested
+        self.state().since.is_some()
+    }
+
+    /// How long ago the order came; `None`: it did not.
+    pub fn ago(&self) -> Option<Duration> {
+        self.state().since.map(|since| since.elapsed())
     }
 
     /// Rings this bell when the order comes.
@@ -53,7 +59,7 @@ impl Stop {
         let state = self.state();
         drop(
             self.changed
-                .wait_timeout_while(state, timeout, |state| !state.requested),
+                .wait_timeout_while(state, timeout, |state| state.since.is_none()),
         );
     }
 

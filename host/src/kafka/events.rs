@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use rdkafka::consumer::{Consumer as _, RebalanceProtocol};
+use rdkafka::error::KafkaResult;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientContext as _, TopicPartitionList};
 
@@ -103,8 +104,13 @@ impl Events {
     /// counts. By the cooperative protocol librdkafka (2.12) tells the group of a
     /// member's end when its partitions are given up: one that has none would stay a
     /// member until its session is over, and hold up every rebalance until then. With
-    /// its subscription it leaves, but not while a rebalance is under way.
-    pub fn unsubscribe(&mut self, deadline: Instant) {
+    /// its subscription it leaves, but not while a rebalance is under way, nor before
+    /// an assignment that was handed out is answered, if it is `unanswered`.
+    pub fn unsubscribe(&mut self, unanswered: bool, deadline: Instant) {
+        if unanswered && let Err(error) = self.take_nothing() {
+            telemetry::close_failed(&error.to_string());
+            return;
+        }
         self.consumer.unsubscribe();
         while is_member(&self.consumer) {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -114,14 +120,10 @@ impl Events {
             let Some(event) = self.queue.event(left.min(UNSUBSCRIBE_LOOK)) else {
                 continue;
             };
-            // Nothing is taken any more, and nothing is there to be given up.
-            let none = TopicPartitionList::new();
-            let answered = match (event.kind(), self.consumer.rebalance_protocol()) {
-                (EventKind::Assign, RebalanceProtocol::Eager) => self.consumer.assign(&none),
-                (EventKind::Revoke, RebalanceProtocol::Eager) => self.consumer.unassign(),
-                (EventKind::Assign, _) => self.consumer.incremental_assign(&none),
-                (EventKind::Revoke, _) => self.consumer.incremental_unassign(&none),
-                (kind, _) => {
+            let answered = match event.kind() {
+                EventKind::Assign => self.take_nothing(),
+                EventKind::Revoke => self.give_nothing_up(),
+                kind => {
                     self.say(kind);
                     Ok(())
                 }
@@ -130,6 +132,23 @@ impl Events {
                 telemetry::close_failed(&error.to_string());
                 return;
             }
+        }
+    }
+
+    /// Answers an assignment: nothing is taken any more.
+    fn take_nothing(&self) -> KafkaResult<()> {
+        let none = TopicPartitionList::new();
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Eager => self.consumer.assign(&none),
+            _ => self.consumer.incremental_assign(&none),
+        }
+    }
+
+    /// Answers a revocation: there is nothing to be given up.
+    fn give_nothing_up(&self) -> KafkaResult<()> {
+        match self.consumer.rebalance_protocol() {
+            RebalanceProtocol::Eager => self.consumer.unassign(),
+            _ => self.consumer.incremental_unassign(&TopicPartitionList::new()),
         }
     }
 

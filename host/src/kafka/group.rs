@@ -97,6 +97,7 @@ pub fn join(
         commit_open: Arc::clone(offsets.open()),
         others: Others::default(),
         is_member: false,
+        owes_answer: false,
         events,
         consumer,
         place,
@@ -124,6 +125,9 @@ pub struct GroupSource {
     commit_open: Arc<AtomicBool>,
     /// Whether the group has given it something, or nothing.
     is_member: bool,
+    /// Whether what the group gave it last was neither taken nor left: librdkafka
+    /// waits for that.
+    owes_answer: bool,
 }
 
 impl GroupSource {
@@ -191,6 +195,7 @@ impl Source for GroupSource {
             return Ok(Some(match kind {
                 Kind::Assign => {
                     self.place.is_given();
+                    self.owes_answer = true;
                     SourceEvent::Assigned(event.partitions())
                 }
                 Kind::Revoke => {
@@ -228,6 +233,7 @@ impl Source for GroupSource {
 
     fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal> {
         self.is_member = true;
+        self.owes_answer = false;
         let mut list = TopicPartitionList::with_capacity(lanes.len());
         for (id, partition, position) in lanes {
             let end = self.membership.end_of(partition);
@@ -320,7 +326,8 @@ impl Source for GroupSource {
         self.lanes.clear();
         // A static member stays in its group.
         if is_empty_handed && self.membership.instance_id.is_none() && !self.is_out {
-            self.events.unsubscribe(deadline);
+            let unanswered = std::mem::take(&mut self.owes_answer);
+            self.events.unsubscribe(unanswered, deadline);
         }
         self.events.close(deadline);
     }

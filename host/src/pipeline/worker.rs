@@ -164,12 +164,12 @@ where
         self
     }
 
-    /// Works until `stopping` says so, the source is finished or something fails,
-    /// then drains, commits and leaves, within `settings.drain` and at most a
-    /// second more.
-    pub fn run(&mut self, stopping: impl Fn() -> bool) -> Result<(), Failure> {
+    /// Works until `stopping` says how long ago it was told to stop, the source is
+    /// finished or something fails, then drains, commits and leaves, within
+    /// `settings.drain` of that and at most a second more.
+    pub fn run(&mut self, stopping: impl Fn() -> Option<Duration>) -> Result<(), Failure> {
         let mut outcome = Ok(());
-        while !stopping() {
+        while stopping().is_none() {
             match self.step() {
                 Ok(Pace::Busy) => {}
                 Ok(Pace::Idle) => match self.is_finished() {
@@ -187,7 +187,9 @@ where
                 }
             }
         }
-        let deadline = self.source.now() + self.settings.drain;
+        // It may have heard of it late, in the middle of a call.
+        let late = stopping().unwrap_or_default();
+        let deadline = self.source.now() + self.settings.drain.saturating_sub(late);
         let finished = self.finish(deadline);
         self.source
             .close(deadline.max(self.source.now() + TO_LEAVE));

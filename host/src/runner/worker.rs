@@ -180,6 +180,6 @@ impl Shared {
         };
         Worker::new(ports, settings, Arc::clone(&self.counters), tap)
             .seen_by(Arc::clone(&self.pulses[number]))
-            .run(|| self.stop.requested())
+            .run(|| self.stop.ago())
     }
 }

@@ -106,12 +106,12 @@ fn run(worker: &mut Fake) -> Result<(), Failure> {
     let left = Cell::new(20);
     worker.run(|| {
         left.set(left.get() - 1);
-        left.get() == 0
+        (left.get() == 0).then_some(Duration::ZERO)
     })
 }
 
 fn stop(worker: &mut Fake) -> Result<(), Failure> {
-    worker.run(|| true)
+    worker.run(|| Some(Duration::ZERO))
 }
 
 fn rejected(result: Result<(), Failure>) -> Rejected {

@@ -15,7 +15,7 @@ fn ending(partitions: i32, records: i64, end: i64) -> World {
 #[test]
 fn a_run_ends_by_itself_once_all_before_its_end_is_done() {
     let world = ending(2, 25, 20);
-    at_once(&world, || worker(&world).run(|| false)).unwrap();
+    at_once(&world, || worker(&world).run(|| None)).unwrap();
     assert_eq!(world.sent_offsets(0), Vec::from_iter(0..20));
     assert_eq!((world.stored(0), world.stored(1)), (Some(20), Some(20)));
     assert_eq!(world.state().history.last(), Some(&Happened::Closed));
@@ -25,14 +25,14 @@ fn a_run_ends_by_itself_once_all_before_its_end_is_done() {
 #[test]
 fn what_is_committed_is_the_end_though_no_record_stands_before_it() {
     let world = ending(1, 3, 7);
-    worker(&world).run(|| false).unwrap();
+    worker(&world).run(|| None).unwrap();
     assert_eq!(world.stored(0), Some(7));
 }
 
 #[test]
 fn an_empty_partition_is_done_at_once() {
     let world = ending(1, 0, 0);
-    at_once(&world, || worker(&world).run(|| false)).unwrap();
+    at_once(&world, || worker(&world).run(|| None)).unwrap();
     assert_eq!(world.stored(0), Some(0));
 }
 
@@ -40,7 +40,7 @@ fn an_empty_partition_is_done_at_once() {
 fn a_position_behind_the_end_stays_where_it_is() {
     let world = ending(1, 9, 4);
     world.state().stored.insert(0, 6);
-    worker(&world).run(|| false).unwrap();
+    worker(&world).run(|| None).unwrap();
     assert_eq!(world.stored(0), Some(6));
     assert_eq!(world.sent_offsets(0), [0; 0]);
 }
@@ -71,7 +71,7 @@ fn while_others_have_to_read_their_share_it_stays_and_its_ends_are_stored() {
         assert_eq!(state.lanes.len(), 1);
         state.others_are_done = true;
     });
-    worker(&world).run(|| false).unwrap();
+    worker(&world).run(|| None).unwrap();
     assert_eq!(world.stored(0), Some(7));
 }
 

@@ -76,6 +76,18 @@ fn a_stop_that_runs_out_of_time_fails_and_says_what_is_read_again() {
 }
 
 #[test]
+fn a_stop_that_is_heard_late_has_what_is_left_of_its_time() {
+    let world = corked(1, 3);
+    let mut worker = worker(&world);
+    steps(&mut worker, 1);
+    let drain = worker.settings.drain;
+    let failure = at_once(&world, || worker.run(|| Some(drain)).unwrap_err());
+    let text = failure.to_string();
+    assert!(text.contains("shutdown.drain"), "{text}");
+    assert_eq!(world.stored(0), Some(0));
+}
+
+#[test]
 fn a_stop_that_runs_out_of_time_commits_what_is_done() {
     let world = corked(2, 3);
     let mut worker = worker_with(&world, settings(IMPATIENCE));

@@ -430,7 +430,7 @@ fn a_finished_source_ends_the_run_only_when_all_of_it_counts() {
         let mut settings = settings(PATIENCE);
         settings.commit_interval = Duration::from_secs(60);
         let mut worker = worker_with(&world, settings);
-        worker.run(|| false).unwrap();
+        worker.run(|| None).unwrap();
         assert_eq!(world.stored(0), Some(3), "{answer:?}");
         assert_eq!(counted(&world), records(1, 3), "{answer:?}");
     }
