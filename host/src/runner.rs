@@ -327,7 +327,8 @@ impl Prepared {
             return Ok(None);
         }
         let group = &self.membership.group;
-        Identity::new(group, self.pipeline.input.instance_id.as_deref()).map(Some)
+        let cluster = self.cluster.id(REACH)?;
+        Identity::new(&cluster, group, self.pipeline.input.instance_id.as_deref()).map(Some)
     }
 }
 

@@ -85,6 +85,14 @@ impl Cluster {
         })
     }
 
+    /// The cluster's id, as its brokers give it; brokers before 0.10.1 have none.
+    pub fn id(&self, timeout: Duration) -> Result<String, Fatal> {
+        self.client
+            .client()
+            .fetch_cluster_id(timeout)
+            .context("the cluster does not say its id")
+    }
+
     /// Every topic and its number of partitions.
     pub fn topics(&self, timeout: Duration) -> Result<BTreeMap<String, i32>, Fatal> {
         let metadata = self.metadata(None, timeout)?;
