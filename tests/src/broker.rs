@@ -61,7 +61,8 @@ impl Broker {
 
         let mut format = java(&options);
         format.args(["kafka.tools.StorageTool", "format"]);
-        format.args(["-t", settings::CLUSTER_ID, "-c"]).arg(&file);
+        let id = settings::cluster_id(&ports);
+        format.args(["-t", &id, "-c"]).arg(&file);
         run("formatting the test broker's storage", format);
 
         let process = launch(&options, &data);

@@ -4,8 +4,12 @@
 use crate::data::DataDir;
 use crate::ports::free_port;
 
-/// Any id does: a cluster has one node, and finds no other.
-pub const CLUSTER_ID: &str = "4L6g3nShT-eMCtK--X86sw";
+/// The id of a cluster with one node, of no other that runs on this machine: 16 bytes
+/// in base64, of which the last letter only fills two bits.
+pub fn cluster_id(ports: &Ports) -> String {
+    let name = format!("{}x{}", std::process::id(), ports.client);
+    format!("{name:A>21}A")
+}
 
 /// What a test or a benchmark may want otherwise.
 #[derive(Debug, Clone)]
