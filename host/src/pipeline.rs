@@ -2,6 +2,7 @@
 //! those are behind `ports`, and the tests put fakes there.
 
 pub mod batch;
+pub mod chain;
 pub mod dead_letter;
 #[cfg(test)]
 pub(crate) mod fakes;
