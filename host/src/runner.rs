@@ -1,6 +1,7 @@
-//! Runs a checked pipeline: loads the plugin while the cluster is asked, starts
+//! Runs a checked pipeline: loads the plugins while the cluster is asked, starts
 //! the workers, and waits for their end.
 
+mod chains;
 mod codecs;
 mod membership;
 mod recovery;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 
+use self::chains::Plugins;
 use self::codecs::Codecs;
 use self::membership::{membership, replay_group};
 use self::recovery::Recovery;
@@ -27,12 +29,12 @@ use crate::kafka::group::Membership;
 use crate::kafka::keeper::Keeper;
 use crate::kafka::properties;
 use crate::kafka::topics::Topics;
+use crate::pipeline::chain::Chain;
 use crate::pipeline::ports::{Failure, Fatal, Tap};
 use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::Skipped;
 use crate::pipeline::stalls::Stalls;
-use crate::plugin::component::{Component, Loaded};
-use crate::plugin::{Engine, Instance, Kind, THREAD_STACK};
+use crate::plugin::{Engine, Instance, THREAD_STACK};
 use crate::recovery::Store;
 use crate::stop::Stop;
 use crate::telemetry::{self, Counters};
@@ -73,13 +75,14 @@ pub struct Replay {
     pub skipped: Skipped,
 }
 
-/// A pipeline whose plugin is loaded and whose topics are there.
+/// A pipeline whose plugins are loaded and whose topics are there.
 pub struct Prepared {
     pub pipeline: Pipeline,
     feed: Feed,
-    pub component: Arc<Component>,
+    pub plugins: Plugins,
+    engine: Engine,
     /// One a worker.
-    judges: Vec<Coded<Instance>>,
+    judges: Vec<Coded<Chain<Instance>>>,
     cluster: Arc<Cluster>,
     membership: Membership,
     /// Where positions are kept, if not in the group.
@@ -110,9 +113,8 @@ impl Prepared {
                 .join()
                 .unwrap_or_else(|_| Err(anyhow!("loading the plugin panicked")))
         })?;
-        let (component, codecs, judges) = loaded;
-        let from_cache = component.loaded == Loaded::FromCache;
-        telemetry::plugin_loaded(&component.id, from_cache, component.took);
+        let (engine, plugins, codecs, judges) = loaded;
+        plugins.tell();
         let topics = asking
             .join()
             .unwrap_or_else(|_| Err(anyhow!("asking the cluster panicked")))?;
@@ -161,7 +163,8 @@ impl Prepared {
             membership,
             pipeline,
             feed,
-            component,
+            plugins,
+            engine,
             judges,
             cluster,
             store,
@@ -238,7 +241,7 @@ impl Prepared {
             identity,
             topics: Topics::new(Arc::clone(&self.cluster)).context("no thread could be started")?,
             rules: Arc::new(rules(&self.pipeline, &self.feed)),
-            policy: policy(&self.pipeline, &self.component),
+            policy: policy(&self.pipeline, &self.plugins.0),
             replay_group: replay_group(&self.pipeline),
             pipeline: self.pipeline,
             feed: self.feed,
@@ -297,7 +300,7 @@ impl Prepared {
                 let begun = *stopping.get_or_insert_with(Instant::now);
                 // A plugin that hangs must not use up the time that the drain needs.
                 if begun.elapsed() >= drain / 4 {
-                    self.component.engine().give_up();
+                    self.engine.give_up();
                 }
                 if begun.elapsed() >= drain + GRACE {
                     return outcome.and(Err(anyhow!(
@@ -356,15 +359,14 @@ impl Drop for Ended {
     }
 }
 
-type LoadedPlugins = (Arc<Component>, Codecs, Vec<Coded<Instance>>);
+type LoadedPlugins = (Engine, Plugins, Codecs, Vec<Coded<Chain<Instance>>>);
 
 fn load(pipeline: &Pipeline, feed: &Feed) -> Result<LoadedPlugins, Fatal> {
     let engine = Engine::new()?;
-    let component = Component::load(&engine, &pipeline.plugin, Kind::Transform)?;
-    let component = Arc::new(component);
+    let plugins = Plugins::load(&engine, pipeline)?;
     let codecs = Codecs::load(&engine, pipeline, feed)?;
     let judges = (0..pipeline.workers)
-        .map(|_| codecs.around(Instance::new(&component)?, pipeline, feed))
+        .map(|_| codecs.around(plugins.chain(pipeline)?, pipeline, feed))
         .collect::<Result<_, Fatal>>()?;
-    Ok((component, codecs, judges))
+    Ok((engine, plugins, codecs, judges))
 }

@@ -84,7 +84,7 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
     let counters = Arc::new(Counters::default());
     let written = Arc::new(AtomicU64::new(0));
     let (show, shown) = sync_channel::<String>(SHOWN_OUT + SHOWN_DROPPED + SHOWN_REJECTED);
-    let status = StatusLine::start(&area, prepared.component.id.to_string(), &counters);
+    let status = StatusLine::start(&area, prepared.plugins.to_string(), &counters);
     let begun = Instant::now();
     let outcome = thread::scope(|scope| {
         let feeding = scope.spawn(|| {
@@ -271,10 +271,10 @@ fn introduce(
          orders a second for {seconds} s\n",
         style("Millrace: Kafka records through a WebAssembly plugin").bold(),
         cluster.brokers(),
-        prepared.component.id,
+        prepared.plugins,
         plugin.display(),
         HumanBytes(std::fs::metadata(plugin).map_or(0, |file| file.len())),
-        prepared.component.took,
+        prepared.plugins.took(),
         HumanCount(RATE),
     ))
 }

@@ -17,12 +17,13 @@ pub struct PipelineArguments {
     /// Set any key of the file by its path, such as batch.linger=1ms
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Name the pipeline in logs, groups and client ids [default: the plugin file's stem]
+    /// Name the pipeline in logs, groups and client ids [default: the first plugin file's stem]
     #[arg(long)]
     name: Option<String>,
-    /// The plugin: a component
+    /// The plugin: a component; several are a chain, in which each gets what the one before it
+    /// sends
     #[arg(long, value_name = "FILE")]
-    plugin: Option<PathBuf>,
+    plugin: Vec<PathBuf>,
     /// Text handed to the plugin's init, or @FILE
     #[arg(long, value_name = "TEXT")]
     plugin_config: Option<String>,
@@ -104,7 +105,7 @@ impl PipelineArguments {
     pub fn settings(&self) -> Result<Settings, ConfigError> {
         let brokers = std::env::var("MILLRACE_BROKERS").ok();
         let mut settings = layers(self.config.as_deref(), brokers, &self.set)?;
-        self.put_flags(&mut settings);
+        self.put_flags(&mut settings)?;
         Ok(settings)
     }
 
@@ -120,17 +121,18 @@ impl PipelineArguments {
         {
             settings.put("name", stem.to_string_lossy().into_owned(), origin);
         }
-        self.put_flags(&mut settings);
+        self.put_flags(&mut settings)?;
         Ok(settings)
     }
 
-    fn put_flags(&self, settings: &mut Settings) {
+    fn put_flags(&self, settings: &mut Settings) -> Result<(), ConfigError> {
         let number = |n: Option<u64>| n.map(|n| n.to_string());
         let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.join(","));
-        let plugin = self
-            .plugin
-            .as_ref()
-            .map(|path| path.to_string_lossy().into_owned());
+        let plugins = self.plugin.iter();
+        let plugins: Vec<_> = plugins
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect();
+        settings.put_plugins(&plugins)?;
         let recovery = self
             .recovery
             .as_ref()
@@ -138,7 +140,6 @@ impl PipelineArguments {
         let create = self.create_topics.then(|| "true".to_owned());
         for (flag, key, value) in [
             ("--name", "name", self.name.clone()),
-            ("--plugin", "plugin.path", plugin),
             (
                 "--plugin-config",
                 "plugin.config",
@@ -187,6 +188,7 @@ impl PipelineArguments {
                 settings.put(key, value, Origin::Flag(flag));
             }
         }
+        Ok(())
     }
 }
 

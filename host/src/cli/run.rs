@@ -64,7 +64,7 @@ pub fn run(arguments: RunArguments) -> Result<(), Failed> {
         }
     }
     let counters = Arc::new(Counters::default());
-    let what = format!("{} ({})", prepared.pipeline.name, prepared.component.id);
+    let what = format!("{} ({})", prepared.pipeline.name, prepared.plugins);
     let status = StatusLine::start(&area, what, &counters);
     let inspect = arguments.inspect;
     let outcome = prepared.run(&stop, &counters, || inspect.then(tap));
@@ -87,9 +87,13 @@ fn checked(prepared: &Prepared) -> anyhow::Result<()> {
     let pipeline = &prepared.pipeline;
     writeln!(
         std::io::stdout(),
-        "ok: pipeline {}, plugin {}, from {} to {} on {}, {}",
+        "ok: pipeline {}, {} {}, from {} to {} on {}, {}",
         pipeline.name,
-        prepared.component.id,
+        match pipeline.plugins.len() {
+            1 => "plugin",
+            _ => "plugins",
+        },
+        prepared.plugins,
         pipeline.input.topics.join(", "),
         pipeline
             .output

@@ -47,8 +47,15 @@ pub const PLUGIN_MEMORY: u64 = 256 * 1024 * 1024;
 /// The most time for one record: far above what any small one takes.
 pub const PLUGIN_TIME: Duration = Duration::from_secs(1);
 
-/// The most time for one call, far below `max.poll.interval.ms` (300 s).
-pub const PLUGIN_CALL: Duration = Duration::from_secs(30);
+/// The most time for one call of all plugins, each of which has an equal part of it:
+/// far below `max.poll.interval.ms` (300 s), and below the time that a transaction
+/// has (60 s).
+const CALL: Duration = Duration::from_secs(30);
+
+/// The most time for one call of one of so many plugins.
+pub fn plugin_call(plugins: usize) -> Duration {
+    CALL / u32::try_from(plugins).unwrap_or(u32::MAX).max(1)
+}
 
 /// A topic of which so many records in a row fail is the wrong one, or the plugin
 /// is: nobody wants all of it as dead letters. One record that passes shows that

@@ -10,6 +10,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use super::errors::Errors;
 use super::input::Input;
 use super::serialization::Serialization;
+use super::settings::section;
 use super::{ConfigError, Settings, connection, defaults};
 use crate::kafka::properties;
 use crate::names::illegal_name;
@@ -19,7 +20,8 @@ use crate::names::illegal_name;
 pub struct Pipeline {
     /// Names it in logs, groups and client ids.
     pub name: String,
-    pub plugin: Plugin,
+    /// In the order that records pass them; there is at least one.
+    pub plugins: Vec<Plugin>,
     /// `host:port`, comma-separated.
     pub brokers: String,
     pub properties: Properties,
@@ -123,12 +125,12 @@ pub struct Output {
 impl Pipeline {
     /// Checks everything that can be checked without a file, a broker or a plugin.
     pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
-        let plugin = plugin(settings)?;
+        let plugins = plugins(settings)?;
         let name = match settings.text("name")? {
             Some(name) => name,
-            None => plugin
-                .path
-                .file_stem()
+            None => plugins
+                .first()
+                .and_then(|plugin| plugin.path.file_stem())
                 .map(|stem| stem.to_string_lossy().into_owned())
                 .unwrap_or_default(),
         };
@@ -153,7 +155,7 @@ impl Pipeline {
         check_recovery(settings, guarantee, recovery.is_some())?;
         let pipeline = Self {
             name,
-            plugin,
+            plugins,
             brokers: connection::brokers(settings)?,
             properties: properties::read(settings)?,
             input,
@@ -185,27 +187,63 @@ impl Pipeline {
         properties::check(&pipeline, settings)?;
         Ok(pipeline)
     }
+
+    /// `plugin.call` of all plugins together: what one batch may take. A chain begins
+    /// no further call after that.
+    pub fn call(&self) -> Duration {
+        let calls = self.plugins.iter().map(|plugin| plugin.call);
+        calls.fold(Duration::ZERO, Duration::saturating_add)
+    }
+
+    /// The longest that a batch may take: in a chain, a call that begins just in time
+    /// comes on top.
+    pub fn longest_call(&self) -> Duration {
+        match &self.plugins[..] {
+            [one] => one.call,
+            _ => self.call().saturating_add(self.longest_of_one()),
+        }
+    }
+
+    /// `plugin.call` of the plugin that has the most.
+    pub fn longest_of_one(&self) -> Duration {
+        let calls = self.plugins.iter().map(|plugin| plugin.call);
+        calls.max().unwrap_or_default()
+    }
 }
 
-fn plugin(settings: &Settings) -> Result<Plugin, ConfigError> {
-    let path = settings.path("plugin.path")?.ok_or_else(|| {
-        ConfigError::new("no plugin is given: --plugin FILE, or [[plugin]] path in the file")
+fn plugins(settings: &Settings) -> Result<Vec<Plugin>, ConfigError> {
+    settings.check_plugins()?;
+    (0..settings.plugins())
+        .map(|number| plugin(settings, number))
+        .collect()
+}
+
+/// One of them, counted from 0.
+fn plugin(settings: &Settings, number: usize) -> Result<Plugin, ConfigError> {
+    let section = section(number);
+    let key = |name: &str| format!("{section}{name}");
+    let path = settings.path(&key("path"))?.ok_or_else(|| {
+        ConfigError(match settings.plugins() {
+            1 => "no plugin is given: --plugin FILE, or [[plugin]] path in the file".to_owned(),
+            _ => format!("{} is missing: each [[plugin]] needs its own", key("path")),
+        })
     })?;
-    let config = settings.text_or_file("plugin.config")?.unwrap_or_default();
+    let config = settings.text_or_file(&key("config"))?.unwrap_or_default();
     let allow = settings
-        .texts("plugin.allow")?
+        .texts(&key("allow"))?
         .unwrap_or_default()
         .iter()
         .map(|text| text.parse())
         .collect::<Result<_, String>>()
-        .map_err(|why| ConfigError(format!("{}: {why}", settings.place("plugin.allow"))))?;
+        .map_err(|why| ConfigError(format!("{}: {why}", settings.place(&key("allow")))))?;
     Ok(Plugin {
         path,
         config,
         allow,
-        memory: bytes(settings, "plugin.memory", defaults::PLUGIN_MEMORY)?,
-        time: positive(settings, "plugin.time")?.unwrap_or(defaults::PLUGIN_TIME),
-        call: positive(settings, "plugin.call")?.unwrap_or(defaults::PLUGIN_CALL),
+        memory: bytes(settings, &key("memory"), defaults::PLUGIN_MEMORY)?,
+        time: positive(settings, &key("time"))?.unwrap_or(defaults::PLUGIN_TIME),
+        call: positive(settings, &key("call"))?
+            .unwrap_or_else(|| defaults::plugin_call(settings.plugins())),
     })
 }
 

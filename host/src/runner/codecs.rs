@@ -9,9 +9,9 @@ use super::Feed;
 use crate::codec::schemas::{Schemas, Source};
 use crate::codec::{Coded, Decoding, Encoding, How, Topics};
 use crate::config::{Coding, Fields, Format, Pipeline, Plugin};
-use crate::pipeline::ports::Fatal;
+use crate::pipeline::ports::{Fatal, Transform};
 use crate::plugin::component::{Component, Loaded};
-use crate::plugin::{self, CodecInstance, Engine, Instance};
+use crate::plugin::{self, CodecInstance, Engine};
 use crate::record::Field;
 use crate::registry::{Kind, Registry};
 use crate::telemetry;
@@ -62,11 +62,14 @@ impl Codecs {
         for way in [Way::Decode, Way::Encode] {
             for field in [Field::Key, Field::Value] {
                 let coding = coding(pipeline, way, field);
-                if let Format::Plugin(path) = &coding.format {
+                // The limits of a codec are those of the first plugin.
+                if let (Format::Plugin(path), Some(first)) =
+                    (&coding.format, pipeline.plugins.first())
+                {
                     let plugin = Plugin {
                         path: path.clone(),
                         config: coding.config.clone(),
-                        ..pipeline.plugin.clone()
+                        ..first.clone()
                     };
                     let component = Component::load(engine, &plugin, way.kind())
                         .with_context(|| way.key(field))?;
@@ -115,12 +118,12 @@ impl Codecs {
     }
 
     /// What stands around one worker's transform.
-    pub fn around(
+    pub fn around<T: Transform>(
         &self,
-        instance: Instance,
+        transform: T,
         pipeline: &Pipeline,
         feed: &Feed,
-    ) -> Result<Coded<Instance>, Fatal> {
+    ) -> Result<Coded<T>, Fatal> {
         let decode = Fields {
             key: self.decoding(pipeline, Field::Key)?,
             value: self.decoding(pipeline, Field::Value)?,
@@ -137,7 +140,7 @@ impl Codecs {
             },
         };
         Ok(Coded::new(
-            instance,
+            transform,
             Arc::clone(&self.schemas),
             (decode, encode),
             topics,
