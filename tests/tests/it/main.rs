@@ -4,6 +4,7 @@
 mod bad_input;
 mod broker;
 mod cache;
+mod chains;
 mod crashes;
 mod dead_letters;
 mod demo;
