@@ -15,7 +15,11 @@ impl Transform for SplitsLines {
         Ok(match lines[..] {
             [] => Verdict::Drop,
             [_] => Verdict::Forward,
-            _ => lines.into_iter().map(Output::value).collect::<Vec<_>>().into(),
+            _ => lines
+                .into_iter()
+                .map(Output::value)
+                .collect::<Vec<_>>()
+                .into(),
         })
     }
 }
