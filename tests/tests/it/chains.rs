@@ -218,13 +218,14 @@ fn a_plugin_may_stand_there_twice_with_settings_of_its_own() {
 #[test]
 fn what_a_chain_makes_of_a_record_is_there_once_whatever_is_killed() {
     const COUNT: usize = 20_000;
+    let lines_of = |n: usize| ["a", "b", "c", "d", "e"].map(|line| format!("{n} {line}"));
     let more = ["--guarantee", "exactly-once", "--instance-id", "one"];
     let pipeline = Pipeline::with_dead_letters("chain-once", 1);
-    pipeline.feed((0..COUNT).map(|n| Record::value(format!("{n} a\n{n} b")).to_partition(0)));
-    let (first, second) = (lines(), plugin("passthrough"));
+    pipeline.feed((0..COUNT).map(|n| Record::value(lines_of(n).join("\n")).to_partition(0)));
+    // All of it takes two seconds.
+    let (first, second) = (lines(), guest("works_20_us"));
 
-    let slow = [&more[..], &["--batch-size", "10"]].concat();
-    let mut host = start(&pipeline, [&first, &second], &slow);
+    let mut host = start(&pipeline, [&first, &second], &more);
     eventually_ok(SOON, "some of it to be committed", || {
         match pipeline.committed_total() {
             0 => Err("nothing is"),
@@ -232,13 +233,15 @@ fn what_a_chain_makes_of_a_record_is_there_once_whatever_is_killed() {
         }
     });
     host.kill();
+    assert!(pipeline.committed_total() < COUNT, "it was killed too late");
     let host = start(&pipeline, [&first, &second], &more);
     pipeline.wait_for_committed_total(COUNT, LONG);
     stop(host);
     let outputs = pipeline.outputs();
-    let expected = (0..COUNT).flat_map(|n| [format!("{n} a"), format!("{n} b")]);
     assert!(
-        texts(&outputs).into_iter().eq(expected),
+        texts(&outputs)
+            .into_iter()
+            .eq((0..COUNT).flat_map(lines_of)),
         "{} outputs are not each line once and in order",
         outputs.len()
     );
