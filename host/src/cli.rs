@@ -5,6 +5,7 @@ mod demo;
 mod dlq;
 mod json;
 mod logging;
+mod new;
 mod pipeline;
 mod recovery;
 mod run;
@@ -33,6 +34,8 @@ enum Command {
     Run(Box<run::RunArguments>),
     /// Show a pipeline at work, with nothing installed
     Demo(demo::DemoArguments),
+    /// Make a plugin project
+    New(new::NewArguments),
     /// Look into a dead-letter topic
     Dlq(dlq::DlqArguments),
     /// Look into a recovery store, and move its positions
@@ -75,6 +78,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failed> {
     match arguments.command {
         Command::Run(arguments) => run::run(*arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
         Command::Dlq(arguments) => dlq::run(arguments),
         Command::Recovery(arguments) => recovery::run(&arguments),
     }
