@@ -20,6 +20,7 @@ mod holes;
 mod isolation;
 mod limits;
 mod mock_faults;
+mod new;
 mod orders;
 mod passthrough;
 mod pipeline;

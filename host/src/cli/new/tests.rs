@@ -101,6 +101,9 @@ fn the_sdk_stands_alone_and_agrees_with_the_workspace() {
     for (key, value) in workspace["workspace"]["package"].as_table().unwrap() {
         assert_eq!(plain(&sdk["package"][key]), plain(value), "package.{key}");
     }
+    let readme = include_str!("../../../templates/rust/README.md");
+    let rust = sdk["package"]["rust-version"].as_str().unwrap();
+    assert!(readme.contains(&format!("Rust {rust} or later")), "{rust}");
     for tool in ["rust", "clippy"] {
         let of_workspace = workspace["workspace"]["lints"][tool].as_table().unwrap();
         let of_sdk = sdk["lints"][tool].as_table().unwrap();

@@ -11,7 +11,9 @@ impl Serializer for Plugin {
     fn new(config: &str) -> Result<Self> {
         match config {
             "" => Ok(Plugin),
-            text => Err(format!("there is nothing to configure, and this was given: {text}").into()),
+            text => {
+                Err(format!("there is nothing to configure, and this was given: {text}").into())
+            }
         }
     }
 

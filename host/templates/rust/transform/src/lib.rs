@@ -65,7 +65,10 @@ mod tests {
     #[test]
     fn what_is_no_reading_fails_with_the_reason() {
         let reason = |value| judge("", value).unwrap_err().to_string();
-        assert_eq!(reason(r#"{"celsius":"hot"}"#), "a reading has a number in celsius");
+        assert_eq!(
+            reason(r#"{"celsius":"hot"}"#),
+            "a reading has a number in celsius"
+        );
         assert!(reason("hot").starts_with("expected value"));
     }
 
