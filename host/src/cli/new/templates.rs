@@ -155,6 +155,16 @@ const RUST: Template = Template {
         "tests/expected.jsonl",
         "tests/in.jsonl",
     ],
-    deserializer: files!["host/templates/rust/deserializer", "src/lib.rs"],
-    serializer: files!["host/templates/rust/serializer", "src/lib.rs"],
+    deserializer: files![
+        "host/templates/rust/deserializer",
+        "src/lib.rs",
+        "tests/expected.jsonl",
+        "tests/in.jsonl",
+    ],
+    serializer: files![
+        "host/templates/rust/serializer",
+        "src/lib.rs",
+        "tests/expected.jsonl",
+        "tests/in.jsonl",
+    ],
 };
