@@ -40,6 +40,7 @@ millrace_sdk::plugin!(Plugin);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use millrace_sdk::Payload;
 
     fn judge(config: &str, value: &str) -> Result<Verdict> {
         let source = Source {
@@ -49,11 +50,22 @@ mod tests {
         Plugin::new(config)?.transform(Message::new(value), &source)
     }
 
+    /// The new value, as text.
+    fn value(verdict: Verdict) -> String {
+        match verdict {
+            Verdict::Replace(Output {
+                value: Payload::Bytes(bytes),
+                ..
+            }) => String::from_utf8(bytes).unwrap(),
+            other => panic!("there is no new value: {other:?}"),
+        }
+    }
+
     #[test]
     fn a_reading_gets_its_fahrenheit() {
         let verdict = judge("", r#"{"sensor":"a1","celsius":20}"#).unwrap();
         let expected = r#"{"sensor":"a1","celsius":20,"fahrenheit":68.0}"#;
-        assert_eq!(verdict, Output::value(expected).into());
+        assert_eq!(value(verdict), expected);
     }
 
     #[test]
