@@ -1,8 +1,11 @@
 //! The command line: one file a command.
 
+mod cache;
+mod code;
 mod connection;
 mod demo;
 mod dlq;
+mod inspect;
 mod json;
 mod logging;
 mod pipeline;
@@ -11,6 +14,8 @@ mod run;
 mod signals;
 mod status;
 mod table;
+mod test;
+mod text;
 
 use std::io::Write as _;
 
@@ -33,10 +38,16 @@ enum Command {
     Run(Box<run::RunArguments>),
     /// Show a pipeline at work, with nothing installed
     Demo(demo::DemoArguments),
+    /// Try a plugin without a broker: records in as JSON lines, verdicts out as JSON lines
+    Test(Box<test::TestArguments>),
+    /// Say what a file is as a plugin, without compiling it
+    Inspect(inspect::InspectArguments),
     /// Look into a dead-letter topic
     Dlq(dlq::DlqArguments),
     /// Look into a recovery store, and move its positions
     Recovery(recovery::RecoveryArguments),
+    /// Look into the cache of compiled plugins, and empty it
+    Cache(cache::CacheArguments),
 }
 
 /// An error and the exit status that it gives.
@@ -75,8 +86,11 @@ pub fn run(arguments: Arguments) -> Result<(), Failed> {
     match arguments.command {
         Command::Run(arguments) => run::run(*arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Dlq(arguments) => dlq::run(arguments),
         Command::Recovery(arguments) => recovery::run(&arguments),
+        Command::Cache(arguments) => cache::run(&arguments),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod batch;
 pub mod dead_letter;
 #[cfg(test)]
 pub(crate) mod fakes;
+pub mod given;
 pub mod isolate;
 mod lane;
 pub mod mailbox;

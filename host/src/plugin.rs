@@ -3,11 +3,12 @@
 //! transform's, which implements the worker loop's port, or a codec's.
 
 mod bindings;
-mod cache;
+pub mod cache;
 pub mod codec;
 pub mod component;
 mod contract;
 mod convert;
+pub mod description;
 mod engine;
 mod guest;
 mod id;
@@ -22,6 +23,7 @@ mod wasi;
 pub use codec::CodecInstance;
 pub use component::Component;
 pub use contract::{CONTRACT, Refused};
+pub use description::{Description, kinds};
 pub use engine::{Engine, THREAD_STACK};
 pub use id::PluginId;
 pub use instance::Instance;

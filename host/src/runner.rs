@@ -5,6 +5,7 @@ mod codecs;
 mod membership;
 mod recovery;
 mod topics;
+pub mod trial;
 mod worker;
 
 use std::sync::Arc;

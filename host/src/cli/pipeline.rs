@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::code::CodeArguments;
 use super::connection::layers;
 use crate::config::{ConfigError, Origin, Settings};
 
@@ -23,12 +24,8 @@ pub struct PipelineArguments {
     /// The plugin: a component
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
-    /// Text handed to the plugin's init, or @FILE
-    #[arg(long, value_name = "TEXT")]
-    plugin_config: Option<String>,
-    /// Put the real thing behind a virtual capability: clock, random, env:NAME
-    #[arg(long, value_name = "CAP")]
-    allow: Vec<String>,
+    #[command(flatten)]
+    code: CodeArguments,
     /// Kafka's brokers, HOST:PORT[,HOST:PORT] [default: localhost:9092]
     #[arg(long)]
     brokers: Option<String>,
@@ -52,22 +49,6 @@ pub struct PipelineArguments {
     /// Keep positions in a local store instead of the group
     #[arg(long, value_name = "DIR")]
     recovery: Option<PathBuf>,
-    /// How keys are decoded: bytes, string, json, avro, avro-plain, json-schema, plugin:FILE
-    /// [default: bytes]
-    #[arg(long, value_name = "FORMAT")]
-    decode_key: Option<String>,
-    /// How values are decoded: in one of the same formats [default: bytes]
-    #[arg(long, value_name = "FORMAT")]
-    decode_value: Option<String>,
-    /// How keys are encoded: in one of the same formats [default: bytes]
-    #[arg(long, value_name = "FORMAT")]
-    encode_key: Option<String>,
-    /// How values are encoded: in one of the same formats [default: bytes]
-    #[arg(long, value_name = "FORMAT")]
-    encode_value: Option<String>,
-    /// The schema registry's base URL; several, comma-separated, are tried in turn
-    #[arg(long, value_name = "URL")]
-    schema_registry: Option<String>,
     /// The default output topic
     #[arg(long, value_name = "TOPIC")]
     output: Option<String>,
@@ -125,6 +106,7 @@ impl PipelineArguments {
     }
 
     fn put_flags(&self, settings: &mut Settings) {
+        self.code.put(settings);
         let number = |n: Option<u64>| n.map(|n| n.to_string());
         let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.join(","));
         let plugin = self
@@ -139,12 +121,6 @@ impl PipelineArguments {
         for (flag, key, value) in [
             ("--name", "name", self.name.clone()),
             ("--plugin", "plugin.path", plugin),
-            (
-                "--plugin-config",
-                "plugin.config",
-                self.plugin_config.clone(),
-            ),
-            ("--allow", "plugin.allow", list(&self.allow)),
             ("--brokers", "kafka.brokers", self.brokers.clone()),
             ("--input", "input.topics", list(&self.input)),
             ("--group", "input.group", self.group.clone()),
@@ -157,15 +133,6 @@ impl PipelineArguments {
             ("--until", "input.until", self.until.clone()),
             ("--recovery", "recovery.dir", recovery),
             ("--guarantee", "delivery.guarantee", self.guarantee.clone()),
-            ("--decode-key", "decode.key", self.decode_key.clone()),
-            ("--decode-value", "decode.value", self.decode_value.clone()),
-            ("--encode-key", "encode.key", self.encode_key.clone()),
-            ("--encode-value", "encode.value", self.encode_value.clone()),
-            (
-                "--schema-registry",
-                "schema_registry.url",
-                self.schema_registry.clone(),
-            ),
             ("--output", "output.topic", self.output.clone()),
             ("--create-topics", "output.create", create),
             ("--workers", "workers", number(self.workers)),

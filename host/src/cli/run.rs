@@ -11,7 +11,7 @@ use super::pipeline::PipelineArguments;
 use super::status::StatusLine;
 use super::{Failed, json, logging, signals};
 use crate::config::{ConfigError, Pipeline};
-use crate::pipeline::ports::{Interrupted, Tap};
+use crate::pipeline::ports::Interrupted;
 use crate::runner::{Feed, Prepared, Purpose};
 use crate::stop::Stop;
 use crate::telemetry::Counters;
@@ -67,20 +67,9 @@ pub fn run(arguments: RunArguments) -> Result<(), Failed> {
     let what = format!("{} ({})", prepared.pipeline.name, prepared.component.id);
     let status = StatusLine::start(&area, what, &counters);
     let inspect = arguments.inspect;
-    let outcome = prepared.run(&stop, &counters, || inspect.then(tap));
+    let outcome = prepared.run(&stop, &counters, || inspect.then(json::tap));
     drop(status);
     outcome.map_err(Failed::while_running)
-}
-
-/// One JSON line a record.
-fn tap() -> Tap {
-    Box::new(|partition, record, outcome| {
-        let mut line = serde_json::to_vec(&json::passed(partition, record, outcome))?;
-        line.push(b'\n');
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(&line)?;
-        stdout.flush()
-    })
 }
 
 fn checked(prepared: &Prepared) -> anyhow::Result<()> {

@@ -54,10 +54,7 @@ impl Component {
             .with_context(|| format!("plugin {} can't be read", path.display()))?;
         contract::check(&bytes, kind)
             .with_context(|| format!("{} is no {kind} plugin", path.display()))?;
-        let id = PluginId {
-            name: stem(path),
-            digest: hex(&Sha256::digest(&bytes)).into(),
-        };
+        let id = id(path, &bytes);
         let slot = Slot::of(&id.digest, engine);
         Self::link(engine, settings, kind, id, &bytes, slot.as_ref(), begun)
     }
@@ -112,10 +109,7 @@ impl Component {
     #[cfg(test)]
     pub(super) fn of_bytes(engine: &Engine, settings: &Plugin, kind: Kind, bytes: &[u8]) -> Self {
         contract::check(bytes, kind).expect("it is a plugin");
-        let id = PluginId {
-            name: stem(&settings.path),
-            digest: hex(&Sha256::digest(bytes)).into(),
-        };
+        let id = id(&settings.path, bytes);
         Self::link(engine, settings, kind, id, bytes, None, Instant::now()).expect("it links")
     }
 }
@@ -159,6 +153,14 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     linker.allow_shadowing(true);
     monotonic_clock::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
+}
+
+/// What a file with this content is called.
+pub(super) fn id(path: &Path, bytes: &[u8]) -> PluginId {
+    PluginId {
+        name: stem(path),
+        digest: hex(&Sha256::digest(bytes)).into(),
+    }
 }
 
 fn stem(path: &Path) -> Arc<str> {
