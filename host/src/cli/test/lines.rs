@@ -69,7 +69,8 @@ fn parsed<T: DeserializeOwned>(what: &str, text: &[u8]) -> Result<Vec<T>, Config
                 let why = error.to_string();
                 let place = format!(" at line {} column {}", error.line(), error.column());
                 let why = why.strip_suffix(&place).unwrap_or(&why);
-                let column = error.column();
+                // At the very beginning serde says 0.
+                let column = error.column().max(1);
                 ConfigError(format!("{what}, line {number}, column {column}: {why}"))
             })
         })
@@ -162,7 +163,9 @@ impl<'de, T: TryFrom<i64>> Deserialize<'de> for Whole<T> {
         let number = i64::deserialize(deserializer)?;
         let fits = Some(number).filter(|n| *n >= 0);
         let fits = fits.and_then(|n| T::try_from(n).ok()).map(Self);
-        fits.ok_or_else(|| Error::custom(format!("{number} is no such number: they begin with 0")))
+        fits.ok_or_else(|| {
+            Error::custom(format!("{number} is out of its range, which begins with 0"))
+        })
     }
 }
 
