@@ -10,9 +10,9 @@ use std::time::SystemTime;
 use super::{Engine, KEPT, PART, settings};
 
 /// The most that all files together may take, in bytes. Compiled code has about three
-/// times the size of its component: a plugin in Rust has below 1 MiB of it, one that
-/// brings an engine for scripts 30 to 60 MiB. So this is enough for a folder of such plugins
-/// and some versions of each, and no burden to the disk of a laptop.
+/// times the size of its component: a plugin in Rust has some hundred KiB to a few MiB of it,
+/// and one that brings an engine for scripts, of 10 to 20 MiB, three times that. So this is
+/// enough for a team's plugins and some versions of each, and no burden to a laptop's disk.
 pub const MOST_BYTES: u64 = 1 << 30;
 
 /// See the module's words.
