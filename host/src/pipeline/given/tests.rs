@@ -11,7 +11,10 @@ use crate::telemetry::Counters;
 
 /// Traps at `poison`, forwards the rest, and notes what it is called with.
 #[derive(Clone, Default)]
-struct Plugin(Arc<Mutex<Vec<(TopicPartition, Vec<i64>)>>>);
+struct Plugin(Arc<Mutex<Calls>>);
+
+/// The topic and the offsets of each.
+type Calls = Vec<(String, Vec<i64>)>;
 
 impl Transform for Plugin {
     fn process<R: Record>(
@@ -21,7 +24,7 @@ impl Transform for Plugin {
     ) -> Result<Vec<Verdict>, Fault> {
         let offsets = records.iter().map(Record::offset).collect();
         let mut calls = self.0.lock().unwrap();
-        calls.push((partition.clone(), offsets));
+        calls.push((partition.topic.to_string(), offsets));
         if records.iter().any(|it| it.value() == Some(b"poison")) {
             return Err(Fault::Broke("it trapped".to_owned()));
         }
@@ -44,8 +47,6 @@ fn given(topic: &str, offset: i64, value: &str) -> Given {
         record: Held::new((None, value), Vec::new(), offset, Timestamp::Create(0)),
     }
 }
-
-type Calls = Vec<(String, Vec<i64>)>;
 
 /// What is said of each record, in their order, and the plugin's calls.
 fn run(records: Vec<Given>, most: usize) -> (Vec<String>, Calls) {
@@ -88,11 +89,7 @@ fn run(records: Vec<Given>, most: usize) -> (Vec<String>, Calls) {
     )
     .run(|| false);
     outcome.unwrap();
-    let calls = plugin.0.lock().unwrap();
-    let calls = calls
-        .iter()
-        .map(|(p, offsets)| (p.topic.to_string(), offsets.clone()));
-    let calls = calls.collect();
+    let calls = std::mem::take(&mut *plugin.0.lock().unwrap());
     (std::mem::take(&mut *said.lock().unwrap()), calls)
 }
 
