@@ -61,6 +61,8 @@ fn instance(plugin: &str) -> Instance {
         memory: 256 << 20,
         time: Duration::from_secs(1),
         call: Duration::from_secs(30),
+        watch: false,
+        canary: None,
     };
     let engine = Engine::new().expect("an engine");
     let component =

@@ -1,16 +1,22 @@
 //! The command line: one file a command.
 
+mod cache;
+mod code;
 mod connection;
 mod demo;
 mod dlq;
+mod inspect;
 mod json;
 mod logging;
+mod new;
 mod pipeline;
 mod recovery;
 mod run;
 mod signals;
 mod status;
 mod table;
+mod test;
+mod text;
 
 use std::io::Write as _;
 
@@ -18,6 +24,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 use crate::config::ConfigError;
+use crate::plugin::compile;
 
 /// Leads Kafka records through a WebAssembly component and back to Kafka.
 #[derive(Parser)]
@@ -33,10 +40,21 @@ enum Command {
     Run(Box<run::RunArguments>),
     /// Show a pipeline at work, with nothing installed
     Demo(demo::DemoArguments),
+    /// Make a plugin project
+    New(new::NewArguments),
+    /// Try a plugin without a broker: records in as JSON lines, verdicts out as JSON lines
+    Test(Box<test::TestArguments>),
+    /// Say what a file is as a plugin, without compiling it
+    Inspect(inspect::InspectArguments),
     /// Look into a dead-letter topic
     Dlq(dlq::DlqArguments),
+    /// Compile what comes from stdin, for a pipeline that runs
+    #[command(hide = true)]
+    Compile,
     /// Look into a recovery store, and move its positions
     Recovery(recovery::RecoveryArguments),
+    /// Look into the cache of compiled plugins, and empty it
+    Cache(cache::CacheArguments),
 }
 
 /// An error and the exit status that it gives.
@@ -75,8 +93,13 @@ pub fn run(arguments: Arguments) -> Result<(), Failed> {
     match arguments.command {
         Command::Run(arguments) => run::run(*arguments),
         Command::Demo(arguments) => demo::run(&arguments),
+        Command::New(arguments) => new::run(&arguments),
+        Command::Test(arguments) => test::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Dlq(arguments) => dlq::run(arguments),
+        Command::Compile => compile::child().map_err(Failed::while_running),
         Command::Recovery(arguments) => recovery::run(&arguments),
+        Command::Cache(arguments) => cache::run(&arguments),
     }
 }
 

@@ -5,6 +5,7 @@
 //! Schemas are looked up by the registry's own thread; while one is, the records
 //! behind it wait, and no other partition does.
 
+mod alone;
 pub mod avro;
 mod coded;
 mod decode;
@@ -17,6 +18,7 @@ pub mod schemas;
 
 use std::sync::Arc;
 
+pub use alone::Alone;
 pub use coded::{Coded, Topics};
 pub use decode::Decoding;
 pub use encode::Encoding;

@@ -13,9 +13,9 @@ mod settings;
 pub use connection::Connection;
 pub use errors::{Choice, Errors};
 pub use input::{Input, OnGap, Share, Start, Starts, Until};
-pub use pipeline::{Capability, Guarantee, Output, Pipeline, Plugin, Properties};
+pub use pipeline::{Canary, Capability, Guarantee, Output, Pipeline, Plugin, Properties};
 pub use serialization::{Coding, Fields, Format, SchemaSource, Serialization, SubjectName};
-pub use settings::{Origin, Settings};
+pub use settings::{Origin, Settings, section as plugin_section};
 
 /// What a wrong configuration is told: exit status 2.
 #[derive(Debug, thiserror::Error)]

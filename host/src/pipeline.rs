@@ -2,9 +2,11 @@
 //! those are behind `ports`, and the tests put fakes there.
 
 pub mod batch;
+pub mod chain;
 pub mod dead_letter;
 #[cfg(test)]
 pub(crate) mod fakes;
+pub mod given;
 pub mod isolate;
 mod lane;
 pub mod mailbox;

@@ -1,22 +1,28 @@
-//! Runs a checked pipeline: loads the plugin while the cluster is asked, starts
+//! Runs a checked pipeline: loads the plugins while the cluster is asked, starts
 //! the workers, and waits for their end.
 
+mod chains;
 mod codecs;
 mod membership;
 mod recovery;
+pub mod swap;
 mod topics;
+pub mod trial;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 
+use self::chains::Plugins;
 use self::codecs::Codecs;
 use self::membership::{membership, replay_group};
 use self::recovery::Recovery;
+use self::swap::{Swapper, Use};
 use self::topics::{Needed, check_dead_letters, check_inputs, check_starts};
 use self::worker::{Shared, policy, rules, work};
 use crate::codec::Coded;
@@ -27,12 +33,12 @@ use crate::kafka::group::Membership;
 use crate::kafka::keeper::Keeper;
 use crate::kafka::properties;
 use crate::kafka::topics::Topics;
+use crate::pipeline::chain::Chain;
 use crate::pipeline::ports::{Failure, Fatal, Tap};
 use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::Skipped;
 use crate::pipeline::stalls::Stalls;
-use crate::plugin::component::{Component, Loaded};
-use crate::plugin::{Engine, Instance, Kind, THREAD_STACK};
+use crate::plugin::{Engine, Instance, THREAD_STACK};
 use crate::recovery::Store;
 use crate::stop::Stop;
 use crate::telemetry::{self, Counters};
@@ -73,13 +79,17 @@ pub struct Replay {
     pub skipped: Skipped,
 }
 
-/// A pipeline whose plugin is loaded and whose topics are there.
+/// A pipeline whose plugins are loaded and whose topics are there.
 pub struct Prepared {
     pub pipeline: Pipeline,
     feed: Feed,
-    pub component: Arc<Component>,
+    pub plugins: Plugins,
+    engine: Engine,
     /// One a worker.
-    judges: Vec<Coded<Instance>>,
+    judges: Vec<Coded<Chain<Instance>>>,
+    uses: Vec<Use>,
+    /// Set when SIGHUP comes: the plugins' files are read again.
+    pub hangup: Arc<AtomicBool>,
     cluster: Arc<Cluster>,
     membership: Membership,
     /// Where positions are kept, if not in the group.
@@ -110,9 +120,14 @@ impl Prepared {
                 .join()
                 .unwrap_or_else(|_| Err(anyhow!("loading the plugin panicked")))
         })?;
-        let (component, codecs, judges) = loaded;
-        let from_cache = component.loaded == Loaded::FromCache;
-        telemetry::plugin_loaded(&component.id, from_cache, component.took);
+        let Loaded {
+            engine,
+            plugins,
+            codecs,
+            judges,
+            uses,
+        } = loaded;
+        plugins.tell();
         let topics = asking
             .join()
             .unwrap_or_else(|_| Err(anyhow!("asking the cluster panicked")))?;
@@ -161,8 +176,11 @@ impl Prepared {
             membership,
             pipeline,
             feed,
-            component,
+            plugins,
+            engine,
             judges,
+            uses,
+            hangup: Arc::default(),
             cluster,
             store,
         })
@@ -238,7 +256,7 @@ impl Prepared {
             identity,
             topics: Topics::new(Arc::clone(&self.cluster)).context("no thread could be started")?,
             rules: Arc::new(rules(&self.pipeline, &self.feed)),
-            policy: policy(&self.pipeline, &self.component),
+            policy: policy(&self.pipeline, &self.plugins.0),
             replay_group: replay_group(&self.pipeline),
             pipeline: self.pipeline,
             feed: self.feed,
@@ -248,6 +266,17 @@ impl Prepared {
             counters: Arc::clone(counters),
             pulses,
         });
+        // Behind the workers: it ends what they call.
+        let _swapper = match &shared.feed {
+            Feed::Inputs => Some(Swapper::start(
+                &self.engine,
+                self.uses,
+                stop,
+                &self.hangup,
+                counters,
+            )?),
+            Feed::Letters(_) => None,
+        };
         let (ended, ends) = channel();
         for (number, judge) in self.judges.into_iter().enumerate() {
             let shared = Arc::clone(&shared);
@@ -297,7 +326,7 @@ impl Prepared {
                 let begun = *stopping.get_or_insert_with(Instant::now);
                 // A plugin that hangs must not use up the time that the drain needs.
                 if begun.elapsed() >= drain / 4 {
-                    self.component.engine().give_up();
+                    self.engine.give_up();
                 }
                 if begun.elapsed() >= drain + GRACE {
                     return outcome.and(Err(anyhow!(
@@ -357,15 +386,35 @@ impl Drop for Ended {
     }
 }
 
-type LoadedPlugins = (Arc<Component>, Codecs, Vec<Coded<Instance>>);
+/// What the plugins' files gave.
+struct Loaded {
+    engine: Engine,
+    plugins: Plugins,
+    codecs: Codecs,
+    /// One a worker.
+    judges: Vec<Coded<Chain<Instance>>>,
+    uses: Vec<Use>,
+}
 
-fn load(pipeline: &Pipeline, feed: &Feed) -> Result<LoadedPlugins, Fatal> {
+fn load(pipeline: &Pipeline, feed: &Feed) -> Result<Loaded, Fatal> {
     let engine = Engine::new()?;
-    let component = Component::load(&engine, &pipeline.plugin, Kind::Transform)?;
-    let component = Arc::new(component);
+    let plugins = Plugins::load(&engine, pipeline)?;
     let codecs = Codecs::load(&engine, pipeline, feed)?;
-    let judges = (0..pipeline.workers)
-        .map(|_| codecs.around(Instance::new(&component)?, pipeline, feed))
-        .collect::<Result<_, Fatal>>()?;
-    Ok((component, codecs, judges))
+    let mut uses: Vec<Use> = plugins.uses(pipeline).chain(codecs.uses()).collect();
+    let mut judges = Vec::with_capacity(pipeline.workers);
+    for _ in 0..pipeline.workers {
+        let mut desks = Vec::with_capacity(uses.len());
+        let chain = plugins.chain(pipeline, &mut desks)?;
+        judges.push(codecs.around(chain, pipeline, feed, &mut desks)?);
+        for (of, desk) in uses.iter_mut().zip(desks) {
+            of.desks.push(desk);
+        }
+    }
+    Ok(Loaded {
+        engine,
+        plugins,
+        codecs,
+        judges,
+        uses,
+    })
 }

@@ -7,14 +7,17 @@
 mod failures;
 #[cfg(test)]
 pub mod logged;
+mod plugins;
 mod stalls;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 pub use self::failures::{Failures, Group};
+pub use self::plugins::{PluginState, Refusal, WorkerState};
 use crate::pipeline::ports::{Failure, Fault, Gap};
 use crate::pipeline::stalls::{News, Stall};
 use crate::plugin::PluginId;
@@ -36,6 +39,11 @@ pub struct Counters {
     skipped: AtomicU64,
     /// How often the plugin trapped, was interrupted or went over a limit.
     faults: AtomicU64,
+    /// How often a new version of a plugin took over.
+    swaps: AtomicU64,
+    /// How often one was not taken, or was taken back.
+    refusals: AtomicU64,
+    plugins: Mutex<Vec<PluginState>>,
     failures: Failures,
 }
 
@@ -63,6 +71,10 @@ pub struct Totals {
     pub skipped: u64,
     /// How often the plugin trapped, was interrupted or went over a limit.
     pub faults: u64,
+    /// How often a new version of a plugin took over.
+    pub swaps: u64,
+    /// How often one was not taken, or was taken back.
+    pub refusals: u64,
     /// Records that wait in the assigned partitions.
     pub lag: u64,
 }
@@ -147,6 +159,27 @@ impl Counters {
         }
     }
 
+    /// A new version of a plugin takes over.
+    pub fn plugin_swapped(&self) {
+        self.swaps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A version was not taken, or was taken back.
+    pub fn plugin_refused(&self) {
+        self.refusals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What the plugins are now.
+    pub fn plugins_are(&self, states: Vec<PluginState>) {
+        *self.plugins.lock().unwrap_or_else(PoisonError::into_inner) = states;
+    }
+
+    /// What the plugins are, as of the last look.
+    pub fn plugins(&self) -> Vec<PluginState> {
+        let plugins = self.plugins.lock();
+        plugins.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The records that failed, by stage and reason.
     pub fn failures(&self) -> &Failures {
         &self.failures
@@ -161,6 +194,8 @@ impl Counters {
             stalls: self.stalls.load(Ordering::Relaxed),
             skipped: self.skipped.load(Ordering::Relaxed),
             faults: self.faults.load(Ordering::Relaxed),
+            swaps: self.swaps.load(Ordering::Relaxed),
+            refusals: self.refusals.load(Ordering::Relaxed),
             records_in: self.records_in.load(Ordering::Relaxed),
             bytes_in: self.bytes_in.load(Ordering::Relaxed),
             records_out: self.records_out.load(Ordering::Relaxed),
@@ -176,6 +211,50 @@ pub fn plugin_loaded(plugin: &PluginId, from_cache: bool, took: Duration) {
         how = if from_cache { "from the cache" } else { "compiled" },
         ?took,
         "plugin loaded"
+    );
+}
+
+/// A worker runs another version of a plugin from now on, and stood still for it so
+/// long.
+pub fn plugin_swapped(plugin: &PluginId, from: &[(TopicPartition, NextOffset)], pause: Duration) {
+    tracing::info!(%plugin, from = %From(from), ?pause, "plugin swapped");
+}
+
+/// A changed plugin file is not taken.
+pub fn plugin_refused(path: &Path, goes_on: &PluginId, why: &str) {
+    tracing::error!(path = %path.display(), why, "a plugin file is not taken: {goes_on} goes on");
+}
+
+/// A version that ran, or was tried, does no more.
+pub fn plugin_recalled(plugin: &PluginId, goes_on: &PluginId, why: &str) {
+    tracing::warn!(%plugin, why, "a plugin was taken back: {goes_on} goes on");
+}
+
+/// A version sees a share of the batches.
+pub fn plugin_tried(plugin: &PluginId, beside: &PluginId, share: f64) {
+    tracing::info!(%plugin, %beside, share, "a plugin is tried on a share of the batches");
+}
+
+/// A version that was tried takes over.
+pub fn plugin_promoted(plugin: &PluginId) {
+    tracing::info!(%plugin, "a plugin that was tried does well, and takes over");
+}
+
+/// The version before one that is taken back could not be made ready again.
+pub fn plugin_stays(plugin: &PluginId, error: &anyhow::Error) {
+    tracing::error!(
+        %plugin,
+        error = format!("{error:#}"),
+        "the version before it could not be made ready for all workers"
+    );
+}
+
+/// A worker went back to the version before.
+pub fn plugin_taken_back(bad: &PluginId, good: &PluginId, why: &str) {
+    tracing::error!(
+        plugin = %bad,
+        why,
+        "the new plugin has failed every record, and is taken back: {good} goes on"
     );
 }
 
@@ -243,6 +322,15 @@ pub fn reading_until(ends: &[(TopicPartition, i64)]) {
 /// A run came to its end.
 pub fn reached(ends: &[(TopicPartition, i64)]) {
     tracing::info!(ends = %Ends(ends), "the end is reached (input.until)");
+}
+
+struct From<'a>(&'a [(TopicPartition, NextOffset)]);
+
+impl fmt::Display for From<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ends: Vec<_> = self.0.iter().map(|(p, next)| (p.clone(), next.0)).collect();
+        Ends(&ends).fmt(f)
+    }
 }
 
 struct Ends<'a>(&'a [(TopicPartition, i64)]);
@@ -409,6 +497,7 @@ pub fn stopped(counters: &Counters) {
         dead_letters = totals.dead_letters,
         dropped = totals.dropped,
         faults = totals.faults,
+        swaps = totals.swaps,
         waits = totals.waits,
         stalls = totals.stalls,
         skipped = totals.skipped,

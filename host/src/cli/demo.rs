@@ -69,7 +69,7 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
     let plugin = plugin(arguments.plugin.as_deref()).map_err(Failed::before)?;
     let area = logging::quiet_about_records(None);
     let stop = Arc::new(Stop::default());
-    signals::listen(&stop).map_err(Failed::before)?;
+    signals::listen(&stop, None).map_err(Failed::before)?;
     let cluster = EmbeddedCluster::start().map_err(Failed::before)?;
     for topic in [INPUT, OUTPUT, DEAD] {
         cluster
@@ -84,7 +84,7 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
     let counters = Arc::new(Counters::default());
     let written = Arc::new(AtomicU64::new(0));
     let (show, shown) = sync_channel::<String>(SHOWN_OUT + SHOWN_DROPPED + SHOWN_REJECTED);
-    let status = StatusLine::start(&area, prepared.component.id.to_string(), &counters);
+    let status = StatusLine::start(&area, prepared.pipeline.name.clone(), &counters);
     let begun = Instant::now();
     let outcome = thread::scope(|scope| {
         let feeding = scope.spawn(|| {
@@ -271,10 +271,10 @@ fn introduce(
          orders a second for {seconds} s\n",
         style("Millrace: Kafka records through a WebAssembly plugin").bold(),
         cluster.brokers(),
-        prepared.component.id,
+        prepared.plugins,
         plugin.display(),
         HumanBytes(std::fs::metadata(plugin).map_or(0, |file| file.len())),
-        prepared.component.took,
+        prepared.plugins.took(),
         HumanCount(RATE),
     ))
 }
@@ -299,7 +299,7 @@ fn conclude(counters: &Counters, took: Duration, written: u64, plugin: &Path) ->
 
 fn keep(cluster: &EmbeddedCluster) -> Result<(), Fatal> {
     let stop = Arc::new(Stop::default());
-    signals::listen(&stop)?;
+    signals::listen(&stop, None)?;
     say(&format!(
         "\nThe broker stays up at {0} until Ctrl-C. The broken orders:\n\n  host dlq list {DEAD} \
          --brokers {0}",

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 
+use super::text::{counted, lines, one_line};
 use super::{Failed, answer, is_broken_pipe, logging};
 
 #[derive(Args)]
@@ -42,36 +43,6 @@ pub fn run(arguments: DlqArguments) -> Result<(), Failed> {
     match outcome {
         Err(failed) if is_broken_pipe(&failed.error) => Ok(()),
         outcome => outcome,
-    }
-}
-
-/// Text of others for one line of a terminal: what would steer it is escaped.
-fn one_line(text: &str) -> String {
-    escape(text, |_| false)
-}
-
-/// The same for text with lines of its own.
-fn lines(text: &str) -> String {
-    escape(text, |c| matches!(c, '\n' | '\t'))
-}
-
-fn escape(text: &str, keep: impl Fn(char) -> bool) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && !keep(c) {
-            escaped.extend(c.escape_default());
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
-}
-
-/// So many of something whose plural has an s.
-fn counted(n: usize, what: &str) -> String {
-    match n {
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
     }
 }
 
@@ -163,11 +134,5 @@ mod tests {
         assert_eq!(moment(i64::MIN), "-9223372036854775808 ms");
         assert_eq!(to_the_second(1_764_000_000_999), "2025-11-24T16:00:00Z");
         assert_eq!(to_the_second(i64::MAX), "9223372036854775807 ms");
-    }
-
-    #[test]
-    fn what_would_steer_a_terminal_is_escaped() {
-        assert_eq!(one_line("a\u{1b}[2J\nb\u{9b}ä"), "a\\u{1b}[2J\\nb\\u{9b}ä");
-        assert_eq!(lines("a\n\tb\r"), "a\n\tb\\r");
     }
 }

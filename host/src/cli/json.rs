@@ -1,11 +1,13 @@
 //! Records as JSON lines: bytes are text where they are UTF-8, and
 //! `{"base64":"…"}` where they are not; null is null.
 
+use std::io::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::pipeline::ports::Outcome;
+use crate::pipeline::ports::{Outcome, Tap};
 use crate::record::{
     Header, Output, OutputHeaders, OwnedHeader, Payload, Record, TopicPartition, Verdict,
 };
@@ -20,6 +22,17 @@ pub fn record(partition: &TopicPartition, record: &dyn Record) -> Value {
         "key": bytes(record.key()),
         "value": bytes(record.value()),
         "headers": headers(&record.headers()),
+    })
+}
+
+/// Prints a line for every record that passes.
+pub fn tap() -> Tap {
+    Box::new(|partition, record, outcome| {
+        let mut line = serde_json::to_vec(&passed(partition, record, outcome))?;
+        line.push(b'\n');
+        let mut stdout = std::io::stdout().lock();
+        stdout.write_all(&line)?;
+        stdout.flush()
     })
 }
 

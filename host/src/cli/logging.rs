@@ -32,6 +32,14 @@ pub fn quiet_about_records(format: Option<LogFormat>) -> MultiProgress {
     )
 }
 
+/// The same, with what plugins print and log.
+pub fn quiet_but_for_plugins(format: Option<LogFormat>) -> MultiProgress {
+    with_filter(
+        format,
+        "warn,rdkafka=off,millrace_host::telemetry::failures=off,plugin=info",
+    )
+}
+
 /// Starts logging. The answer is where a status line may be drawn.
 pub fn start(format: Option<LogFormat>) -> MultiProgress {
     with_filter(format, DEFAULT_FILTER)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::code::CodeArguments;
 use super::connection::layers;
 use crate::config::{ConfigError, Origin, Settings};
 
@@ -17,18 +18,18 @@ pub struct PipelineArguments {
     /// Set any key of the file by its path, such as batch.linger=1ms
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
-    /// Name the pipeline in logs, groups and client ids [default: the plugin file's stem]
+    /// Name the pipeline in logs, groups and client ids [default: the first plugin file's stem]
     #[arg(long)]
     name: Option<String>,
-    /// The plugin: a component
+    /// The plugin: a component; several are a chain, in which each gets what the one before it
+    /// sends
     #[arg(long, value_name = "FILE")]
-    plugin: Option<PathBuf>,
-    /// Text handed to the plugin's init, or @FILE
-    #[arg(long, value_name = "TEXT")]
-    plugin_config: Option<String>,
-    /// Put the real thing behind a virtual capability: clock, random, env:NAME
-    #[arg(long, value_name = "CAP")]
-    allow: Vec<String>,
+    plugin: Vec<PathBuf>,
+    #[command(flatten)]
+    code: CodeArguments,
+    /// Run the plugins as they are now, whatever becomes of their files
+    #[arg(long)]
+    no_watch: bool,
     /// Kafka's brokers, HOST:PORT[,HOST:PORT] [default: localhost:9092]
     #[arg(long)]
     brokers: Option<String>,
@@ -52,22 +53,6 @@ pub struct PipelineArguments {
     /// Keep positions in a local store instead of the group
     #[arg(long, value_name = "DIR")]
     recovery: Option<PathBuf>,
-    /// How keys are decoded: bytes, string, json, avro, avro-plain, json-schema, plugin:FILE
-    /// [default: bytes]
-    #[arg(long, value_name = "FORMAT")]
-    decode_key: Option<String>,
-    /// How values are decoded: in one of the same formats [default: bytes]
-    #[arg(long, value_name = "FORMAT")]
-    decode_value: Option<String>,
-    /// How keys are encoded: in one of the same formats [default: bytes]
-    #[arg(long, value_name = "FORMAT")]
-    encode_key: Option<String>,
-    /// How values are encoded: in one of the same formats [default: bytes]
-    #[arg(long, value_name = "FORMAT")]
-    encode_value: Option<String>,
-    /// The schema registry's base URL; several, comma-separated, are tried in turn
-    #[arg(long, value_name = "URL")]
-    schema_registry: Option<String>,
     /// The default output topic
     #[arg(long, value_name = "TOPIC")]
     output: Option<String>,
@@ -104,7 +89,7 @@ impl PipelineArguments {
     pub fn settings(&self) -> Result<Settings, ConfigError> {
         let brokers = std::env::var("MILLRACE_BROKERS").ok();
         let mut settings = layers(self.config.as_deref(), brokers, &self.set)?;
-        self.put_flags(&mut settings);
+        self.put_flags(&mut settings)?;
         Ok(settings)
     }
 
@@ -120,17 +105,22 @@ impl PipelineArguments {
         {
             settings.put("name", stem.to_string_lossy().into_owned(), origin);
         }
-        self.put_flags(&mut settings);
+        self.put_flags(&mut settings)?;
         Ok(settings)
     }
 
-    fn put_flags(&self, settings: &mut Settings) {
+    fn put_flags(&self, settings: &mut Settings) -> Result<(), ConfigError> {
         let number = |n: Option<u64>| n.map(|n| n.to_string());
         let list = |texts: &[String]| (!texts.is_empty()).then(|| texts.join(","));
-        let plugin = self
-            .plugin
-            .as_ref()
-            .map(|path| path.to_string_lossy().into_owned());
+        let plugins = self.plugin.iter();
+        let plugins: Vec<_> = plugins
+            .map(|path| path.to_string_lossy().into_owned())
+            .collect();
+        settings.put_plugins(&plugins)?;
+        self.code.put(settings);
+        if self.no_watch {
+            settings.put_for_all_plugins("watch", "false", Origin::Flag("--no-watch"));
+        }
         let recovery = self
             .recovery
             .as_ref()
@@ -138,13 +128,6 @@ impl PipelineArguments {
         let create = self.create_topics.then(|| "true".to_owned());
         for (flag, key, value) in [
             ("--name", "name", self.name.clone()),
-            ("--plugin", "plugin.path", plugin),
-            (
-                "--plugin-config",
-                "plugin.config",
-                self.plugin_config.clone(),
-            ),
-            ("--allow", "plugin.allow", list(&self.allow)),
             ("--brokers", "kafka.brokers", self.brokers.clone()),
             ("--input", "input.topics", list(&self.input)),
             ("--group", "input.group", self.group.clone()),
@@ -157,15 +140,6 @@ impl PipelineArguments {
             ("--until", "input.until", self.until.clone()),
             ("--recovery", "recovery.dir", recovery),
             ("--guarantee", "delivery.guarantee", self.guarantee.clone()),
-            ("--decode-key", "decode.key", self.decode_key.clone()),
-            ("--decode-value", "decode.value", self.decode_value.clone()),
-            ("--encode-key", "encode.key", self.encode_key.clone()),
-            ("--encode-value", "encode.value", self.encode_value.clone()),
-            (
-                "--schema-registry",
-                "schema_registry.url",
-                self.schema_registry.clone(),
-            ),
             ("--output", "output.topic", self.output.clone()),
             ("--create-topics", "output.create", create),
             ("--workers", "workers", number(self.workers)),
@@ -187,6 +161,7 @@ impl PipelineArguments {
                 settings.put(key, value, Origin::Flag(flag));
             }
         }
+        Ok(())
     }
 }
 

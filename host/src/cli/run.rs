@@ -11,7 +11,7 @@ use super::pipeline::PipelineArguments;
 use super::status::StatusLine;
 use super::{Failed, json, logging, signals};
 use crate::config::{ConfigError, Pipeline};
-use crate::pipeline::ports::{Interrupted, Tap};
+use crate::pipeline::ports::Interrupted;
 use crate::runner::{Feed, Prepared, Purpose};
 use crate::stop::Stop;
 use crate::telemetry::Counters;
@@ -44,7 +44,8 @@ pub fn run(arguments: RunArguments) -> Result<(), Failed> {
     }
     let area = logging::start(arguments.log_format);
     let stop = Arc::new(Stop::default());
-    signals::listen(&stop).map_err(Failed::before)?;
+    let hangup = Arc::default();
+    signals::listen(&stop, Some(&hangup)).map_err(Failed::before)?;
     let purpose = match arguments.check {
         true => Purpose::Check,
         false => Purpose::Run,
@@ -63,33 +64,26 @@ pub fn run(arguments: RunArguments) -> Result<(), Failed> {
             outcome => outcome.map_err(Failed::while_running)?,
         }
     }
+    prepared.hangup = hangup;
     let counters = Arc::new(Counters::default());
-    let what = format!("{} ({})", prepared.pipeline.name, prepared.component.id);
-    let status = StatusLine::start(&area, what, &counters);
+    let status = StatusLine::start(&area, prepared.pipeline.name.clone(), &counters);
     let inspect = arguments.inspect;
-    let outcome = prepared.run(&stop, &counters, || inspect.then(tap));
+    let outcome = prepared.run(&stop, &counters, || inspect.then(json::tap));
     drop(status);
     outcome.map_err(Failed::while_running)
-}
-
-/// One JSON line a record.
-fn tap() -> Tap {
-    Box::new(|partition, record, outcome| {
-        let mut line = serde_json::to_vec(&json::passed(partition, record, outcome))?;
-        line.push(b'\n');
-        let mut stdout = std::io::stdout().lock();
-        stdout.write_all(&line)?;
-        stdout.flush()
-    })
 }
 
 fn checked(prepared: &Prepared) -> anyhow::Result<()> {
     let pipeline = &prepared.pipeline;
     writeln!(
         std::io::stdout(),
-        "ok: pipeline {}, plugin {}, from {} to {} on {}, {}",
+        "ok: pipeline {}, {} {}, from {} to {} on {}, {}",
         pipeline.name,
-        prepared.component.id,
+        match pipeline.plugins.len() {
+            1 => "plugin",
+            _ => "plugins",
+        },
+        prepared.plugins,
         pipeline.input.topics.join(", "),
         pipeline
             .output

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::record::Stage;
-use crate::telemetry::{Counters, Totals};
+use crate::telemetry::{Counters, PluginState, Totals};
 
 /// How often the line is drawn anew, and what its rates are over.
 const EVERY: Duration = Duration::from_millis(500);
@@ -20,8 +20,8 @@ pub struct StatusLine {
 }
 
 impl StatusLine {
-    /// `what` stands at the front: the pipeline and its plugin.
-    pub fn start(area: &MultiProgress, what: String, counters: &Arc<Counters>) -> Self {
+    /// `name` stands at the front: the pipeline's.
+    pub fn start(area: &MultiProgress, name: String, counters: &Arc<Counters>) -> Self {
         if area.is_hidden() {
             return Self { thread: None };
         }
@@ -39,7 +39,12 @@ impl StatusLine {
                 while ended.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
                     let now = (Instant::now(), counters.totals());
                     let stages = counters.failures().stages();
-                    bar.set_message(format!("{what}  {}{}", line(before, now), failed(&stages)));
+                    bar.set_message(format!(
+                        "{name}{}  {}{}",
+                        plugins(&counters.plugins(), SystemTime::now()),
+                        line(before, now),
+                        failed(&stages)
+                    ));
                     bar.tick();
                     before = now;
                 }
@@ -58,6 +63,28 @@ impl Drop for StatusLine {
             // A status line that panicked is no news for the pipeline.
             let _ = thread.join();
         }
+    }
+}
+
+/// Each plugin with its digest's first digits and its last swap, or why the last one
+/// was none.
+fn plugins(states: &[PluginState], now: SystemTime) -> String {
+    let ago = |at: SystemTime| {
+        let seconds = now.duration_since(at).unwrap_or_default().as_secs();
+        humantime::format_duration(Duration::from_secs(seconds)).to_string()
+    };
+    let shown = states.iter().map(|plugin| {
+        let last = match &plugin.refused {
+            Some(refused) => format!(", a new one was refused {} ago", ago(refused.at)),
+            None if plugin.tried.is_some() => ", a new one is tried".to_owned(),
+            None if plugin.swaps > 0 => format!(", swapped {} ago", ago(plugin.since)),
+            None => String::new(),
+        };
+        format!("{}{last}", plugin.id)
+    });
+    match shown.collect::<Vec<_>>() {
+        none if none.is_empty() => String::new(),
+        shown => format!(" ({})", shown.join(", ")),
     }
 }
 

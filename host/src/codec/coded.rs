@@ -4,12 +4,14 @@
 use std::sync::Arc;
 
 use super::schemas::Schemas;
-use super::{Decoding, Encoding, FIELDS, Lack};
+use super::{Decoding, Encoding, FIELDS, How, Lack};
 use crate::config::Fields;
 use crate::doorbell::Doorbell;
 use crate::names::illegal_name;
 use crate::pipeline::ports::{Convert, Fault, Halt, Judge, Transform};
-use crate::record::{Decoded, Field, Judged, Output, Record, Seen, Shown, Stage, TopicPartition};
+use crate::record::{
+    Decoded, Field, Judged, NextOffset, Output, Record, Seen, Shown, Stage, TopicPartition,
+};
 
 /// Where outputs go, as far as a subject's name depends on it.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +64,16 @@ impl<T: Transform> Coded<T> {
     /// Rings `bell` when a schema that was looked up is there.
     pub fn rings(&self, bell: Doorbell) {
         self.schemas.rings(bell);
+    }
+
+    fn each_plugin(&mut self, mut act: impl FnMut(&mut dyn Convert)) {
+        for field in FIELDS {
+            let plugins = [
+                self.decode.of_mut(field).how.plugin(),
+                self.encode.of_mut(field).how.plugin(),
+            ];
+            plugins.into_iter().flatten().for_each(&mut act);
+        }
     }
 
     /// Whatever broke, the next calls find fresh instances: a hunt for a culprit
@@ -221,13 +233,29 @@ impl<T: Transform> Judge for Coded<T> {
 
     fn discard(&mut self) {
         self.transform.discard();
-        for field in FIELDS {
-            let plugins = [
-                self.decode.of_mut(field).how.plugin(),
-                self.encode.of_mut(field).how.plugin(),
-            ];
-            plugins.into_iter().flatten().for_each(Convert::discard);
-        }
+        self.each_plugin(|plugin| plugin.discard());
+    }
+
+    fn has_news(&self) -> bool {
+        let codecs = FIELDS
+            .iter()
+            .flat_map(|field| [&self.decode.of(*field).how, &self.encode.of(*field).how]);
+        self.transform.has_news() || codecs.into_iter().any(How::has_news)
+    }
+
+    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) {
+        self.transform.renew(from);
+        self.each_plugin(|plugin| plugin.renew(from));
+    }
+
+    fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
+        let mut any = self.transform.take_back(why, from);
+        self.each_plugin(|plugin| any |= plugin.take_back(why, from));
+        any
+    }
+
+    fn digest(&self) -> Option<String> {
+        self.transform.digest()
     }
 }
 

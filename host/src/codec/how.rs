@@ -49,6 +49,16 @@ impl How {
         matches!(self, Self::Avro | Self::JsonSchema)
     }
 
+    /// Whether its plugin has news ([`Transform::has_news`]).
+    ///
+    /// [`Transform::has_news`]: crate::pipeline::ports::Transform::has_news
+    pub fn has_news(&self) -> bool {
+        match self {
+            Self::Plugin(plugin) => plugin.has_news(),
+            _ => false,
+        }
+    }
+
     /// Set where payloads go through a plugin, all of a batch at once.
     pub fn plugin(&mut self) -> Option<&mut dyn Convert> {
         match self {

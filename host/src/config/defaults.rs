@@ -44,11 +44,25 @@ pub const REFRESH: Duration = Duration::from_secs(5 * 60);
 /// Several times what an instance takes in a language that brings a runtime along.
 pub const PLUGIN_MEMORY: u64 = 256 * 1024 * 1024;
 
+/// How much worse a version that is tried may do: above what a machine's other load
+/// makes of times.
+pub const CANARY_TOLERANCE: f64 = 0.1;
+
+/// How long a version is tried: some hundred batches of a busy topic.
+pub const CANARY_FOR: Duration = Duration::from_secs(60);
+
 /// The most time for one record: far above what any small one takes.
 pub const PLUGIN_TIME: Duration = Duration::from_secs(1);
 
-/// The most time for one call, far below `max.poll.interval.ms` (300 s).
-pub const PLUGIN_CALL: Duration = Duration::from_secs(30);
+/// The most time for one call of all plugins, each of which has an equal part of it:
+/// far below `max.poll.interval.ms` (300 s), and below the time that a transaction
+/// has (60 s).
+const CALL: Duration = Duration::from_secs(30);
+
+/// The most time for one call of one of so many plugins.
+pub fn plugin_call(plugins: usize) -> Duration {
+    CALL / u32::try_from(plugins).unwrap_or(u32::MAX).max(1)
+}
 
 /// A topic of which so many records in a row fail is the wrong one, or the plugin
 /// is: nobody wants all of it as dead letters. One record that passes shows that

@@ -10,6 +10,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use super::errors::Errors;
 use super::input::Input;
 use super::serialization::Serialization;
+use super::settings::section;
 use super::{ConfigError, Settings, connection, defaults};
 use crate::kafka::properties;
 use crate::names::illegal_name;
@@ -19,7 +20,8 @@ use crate::names::illegal_name;
 pub struct Pipeline {
     /// Names it in logs, groups and client ids.
     pub name: String,
-    pub plugin: Plugin,
+    /// In the order that records pass them; there is at least one.
+    pub plugins: Vec<Plugin>,
     /// `host:port`, comma-separated.
     pub brokers: String,
     pub properties: Properties,
@@ -76,6 +78,21 @@ pub struct Plugin {
     pub time: Duration,
     /// For one call.
     pub call: Duration,
+    /// Take another version when the file changes.
+    pub watch: bool,
+    /// How another version is tried first; `None`: it takes over at once.
+    pub canary: Option<Canary>,
+}
+
+/// A trial of another version on a share of the batches.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Canary {
+    /// Between 0 and 1.
+    pub share: f64,
+    /// How much worse it may do: of its failure rate in points, of its time a record
+    /// in parts of the old one's. 0.1 is 10 %.
+    pub tolerance: f64,
+    pub long: Duration,
 }
 
 /// The real thing behind a virtual capability.
@@ -123,12 +140,12 @@ pub struct Output {
 impl Pipeline {
     /// Checks everything that can be checked without a file, a broker or a plugin.
     pub fn from_settings(settings: &Settings) -> Result<Self, ConfigError> {
-        let plugin = plugin(settings)?;
+        let plugins = plugins(settings)?;
         let name = match settings.text("name")? {
             Some(name) => name,
-            None => plugin
-                .path
-                .file_stem()
+            None => plugins
+                .first()
+                .and_then(|plugin| plugin.path.file_stem())
                 .map(|stem| stem.to_string_lossy().into_owned())
                 .unwrap_or_default(),
         };
@@ -153,7 +170,7 @@ impl Pipeline {
         check_recovery(settings, guarantee, recovery.is_some())?;
         let pipeline = Self {
             name,
-            plugin,
+            plugins,
             brokers: connection::brokers(settings)?,
             properties: properties::read(settings)?,
             input,
@@ -185,28 +202,113 @@ impl Pipeline {
         properties::check(&pipeline, settings)?;
         Ok(pipeline)
     }
+
+    /// `plugin.call` of all plugins together: what one batch may take. A chain begins
+    /// no further call after that.
+    pub fn call(&self) -> Duration {
+        let calls = self.plugins.iter().map(|plugin| plugin.call);
+        calls.fold(Duration::ZERO, Duration::saturating_add)
+    }
+
+    /// The longest that a batch may take: in a chain, a call that begins just in time
+    /// comes on top.
+    pub fn longest_call(&self) -> Duration {
+        match &self.plugins[..] {
+            [one] => one.call,
+            _ => self.call().saturating_add(self.longest_of_one()),
+        }
+    }
+
+    /// `plugin.call` of the plugin that has the most.
+    pub fn longest_of_one(&self) -> Duration {
+        let calls = self.plugins.iter().map(|plugin| plugin.call);
+        calls.max().unwrap_or_default()
+    }
 }
 
-fn plugin(settings: &Settings) -> Result<Plugin, ConfigError> {
-    let path = settings.path("plugin.path")?.ok_or_else(|| {
-        ConfigError::new("no plugin is given: --plugin FILE, or [[plugin]] path in the file")
+fn plugins(settings: &Settings) -> Result<Vec<Plugin>, ConfigError> {
+    settings.check_plugins()?;
+    (0..settings.plugins())
+        .map(|number| plugin(settings, number))
+        .collect()
+}
+
+/// One of them, counted from 0.
+fn plugin(settings: &Settings, number: usize) -> Result<Plugin, ConfigError> {
+    let section = section(number);
+    let key = |name: &str| format!("{section}{name}");
+    let path = settings.path(&key("path"))?.ok_or_else(|| {
+        ConfigError(match settings.plugins() {
+            1 => "no plugin is given: --plugin FILE, or [[plugin]] path in the file".to_owned(),
+            _ => format!("{} is missing: each [[plugin]] needs its own", key("path")),
+        })
     })?;
-    let config = settings.text_or_file("plugin.config")?.unwrap_or_default();
+    let config = settings.text_or_file(&key("config"))?.unwrap_or_default();
     let allow = settings
-        .texts("plugin.allow")?
+        .texts(&key("allow"))?
         .unwrap_or_default()
         .iter()
         .map(|text| text.parse())
         .collect::<Result<_, String>>()
-        .map_err(|why| ConfigError(format!("{}: {why}", settings.place("plugin.allow"))))?;
+        .map_err(|why| ConfigError(format!("{}: {why}", settings.place(&key("allow")))))?;
     Ok(Plugin {
         path,
         config,
         allow,
-        memory: bytes(settings, "plugin.memory", defaults::PLUGIN_MEMORY)?,
-        time: positive(settings, "plugin.time")?.unwrap_or(defaults::PLUGIN_TIME),
-        call: positive(settings, "plugin.call")?.unwrap_or(defaults::PLUGIN_CALL),
+        memory: bytes(settings, &key("memory"), defaults::PLUGIN_MEMORY)?,
+        time: positive(settings, &key("time"))?.unwrap_or(defaults::PLUGIN_TIME),
+        call: positive(settings, &key("call"))?
+            .unwrap_or_else(|| defaults::plugin_call(settings.plugins())),
+        watch: settings.boolean(&key("watch"))?.unwrap_or(true),
+        canary: canary(settings, &key)?,
     })
+}
+
+fn canary(
+    settings: &Settings,
+    key: &impl Fn(&str) -> String,
+) -> Result<Option<Canary>, ConfigError> {
+    let (share, tolerance, long) = (key("canary"), key("canary_tolerance"), key("canary_for"));
+    let Some(part) = percent(settings, &share)? else {
+        for key in [tolerance, long] {
+            if settings.origin(&key).is_some() {
+                return Err(ConfigError(format!(
+                    "{}: nothing is tried without {share}",
+                    settings.place(&key)
+                )));
+            }
+        }
+        return Ok(None);
+    };
+    if part <= 0.0 || part >= 1.0 {
+        return Err(ConfigError(format!(
+            "{}: it must be more than 0% and less than 100%",
+            settings.place(&share)
+        )));
+    }
+    Ok(Some(Canary {
+        share: part,
+        tolerance: percent(settings, &tolerance)?.unwrap_or(defaults::CANARY_TOLERANCE),
+        long: positive(settings, &long)?.unwrap_or(defaults::CANARY_FOR),
+    }))
+}
+
+/// A part of one, written as `10%`.
+fn percent(settings: &Settings, key: &str) -> Result<Option<f64>, ConfigError> {
+    let Some(text) = settings.text(key)? else {
+        return Ok(None);
+    };
+    let number = text
+        .trim()
+        .strip_suffix('%')
+        .and_then(|n| n.trim().parse::<f64>().ok());
+    match number.filter(|n| n.is_finite() && *n >= 0.0) {
+        Some(number) => Ok(Some(number / 100.0)),
+        None => Err(ConfigError(format!(
+            "{}: {text:?} is no percentage, such as \"10%\"",
+            settings.place(key)
+        ))),
+    }
 }
 
 fn check_name(settings: &Settings, name: &str) -> Result<(), ConfigError> {

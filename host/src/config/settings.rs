@@ -2,6 +2,8 @@
 //! and to the place that it comes from. Later layers win: the file, the
 //! environment, `--set`, the flags.
 
+mod plugins;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,9 +12,10 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use toml_edit::{Document, Item, Table, Value};
 
+pub use self::plugins::section;
 use super::ConfigError;
 
-/// Every key of a pipeline file.
+/// Every key of a pipeline file. Those of `plugin` are each plugin's.
 const KEYS: &[&str] = &[
     "name",
     "workers",
@@ -22,6 +25,10 @@ const KEYS: &[&str] = &[
     "plugin.memory",
     "plugin.time",
     "plugin.call",
+    "plugin.watch",
+    "plugin.canary",
+    "plugin.canary_tolerance",
+    "plugin.canary_for",
     "kafka.brokers",
     "input.topics",
     "input.group",
@@ -114,6 +121,8 @@ struct Setting {
 #[derive(Debug, Default)]
 pub struct Settings {
     settings: BTreeMap<String, Setting>,
+    /// How many plugins are given, where they are a list.
+    plugins: usize,
     /// What relative paths of the file are relative to.
     base: Option<PathBuf>,
 }
@@ -134,8 +143,8 @@ impl Settings {
         let document = Document::parse(text)
             .map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
         let mut this = Self {
-            settings: BTreeMap::new(),
             base: path.parent().map(Path::to_path_buf),
+            ..Self::default()
         };
         let file = File { path, text };
         this.take_table("", document.as_table(), &file)?;
@@ -173,13 +182,7 @@ impl Settings {
                 check_section(&section, &origin)?;
                 self.take_table(&section, &table.clone().into_table(), file)
             }
-            Item::ArrayOfTables(tables) if key == "plugin" => match (tables.get(0), tables.len()) {
-                (Some(table), 1) => self.take_table(&section, table, file),
-                (_, n) => Err(ConfigError(format!(
-                    "{origin}: {n} plugins are given; this version of host runs one plugin, not \
-                     a chain"
-                ))),
-            },
+            Item::ArrayOfTables(tables) if key == "plugin" => self.take_plugins(tables, file),
             Item::ArrayOfTables(_) => Err(ConfigError(format!(
                 "{origin}: {key} can't be a list of sections: write [{key}]"
             ))),

@@ -148,7 +148,9 @@ impl Events {
     fn give_nothing_up(&self) -> KafkaResult<()> {
         match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Eager => self.consumer.unassign(),
-            _ => self.consumer.incremental_unassign(&TopicPartitionList::new()),
+            _ => self
+                .consumer
+                .incremental_unassign(&TopicPartitionList::new()),
         }
     }
 

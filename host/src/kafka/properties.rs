@@ -1,6 +1,7 @@
 //! librdkafka's properties: ours, the user's, and those that would break the
 //! promise and are refused.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use rdkafka::error::KafkaError;
 
 use super::context::Context;
 
-use crate::config::{ConfigError, Connection, Guarantee, Pipeline, Settings};
+use crate::config::{ConfigError, Connection, Guarantee, Pipeline, Settings, plugin_section};
 
 /// What a user may not set, and why.
 const REFUSED: &[(&str, &str)] = &[
@@ -182,17 +183,38 @@ fn alone(mut config: ClientConfig) -> ClientConfig {
 /// the membership, after which the same records would do so again.
 fn time_for_a_call(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError> {
     let interval = poll_interval(pipeline);
-    let call = pipeline.plugin.call;
-    // After a fault, the next call has an instance's init before it.
-    if call.saturating_mul(2) < interval {
+    let call = pipeline.longest_call();
+    // After a fault, the next call has an instance's init before it. A chain counts
+    // all of them but that of the call that comes on top.
+    let init = pipeline.longest_of_one();
+    if call.saturating_add(init) < interval {
         return Ok(());
     }
     Err(ConfigError(format!(
-        "{}: a call of the plugin may take {call:?}, and as long again where it needs a fresh \
-         instance: {POLL_INTERVAL} ({interval:?}) must be longer than both together, or the group \
-         gives the partitions away meanwhile",
-        settings.place("plugin.call")
+        "{}: a call of {} may take {call:?}, and {init:?} more where it needs a fresh instance: \
+         {POLL_INTERVAL} ({interval:?}) must be longer than both together, or the group gives the \
+         partitions away meanwhile",
+        settings.place(&longest(pipeline)),
+        called(pipeline),
     )))
+}
+
+/// The key of the longest `plugin.call`.
+fn longest(pipeline: &Pipeline) -> String {
+    let calls = pipeline.plugins.iter().map(|plugin| plugin.call);
+    // Of equal ones the first.
+    let number = calls
+        .enumerate()
+        .max_by_key(|(n, call)| (*call, Reverse(*n)));
+    format!("{}call", plugin_section(number.map_or(0, |(n, _)| n)))
+}
+
+/// Whose calls are limited by `plugin.call`.
+fn called(pipeline: &Pipeline) -> &'static str {
+    match pipeline.plugins.len() {
+        1 => "the plugin",
+        _ => "the plugins, all together,",
+    }
 }
 
 /// Records of aborted transactions are none.
@@ -228,16 +250,17 @@ fn late_requests_end(pipeline: &Pipeline, settings: &Settings) -> Result<(), Con
 /// it: a call of the plugin must find its end before.
 fn time_for_a_transaction(pipeline: &Pipeline, settings: &Settings) -> Result<(), ConfigError> {
     let timeout = transaction_timeout(&producer(pipeline, 0));
-    let (call, interval) = (pipeline.plugin.call, pipeline.commit_interval);
+    let (call, interval) = (pipeline.longest_call(), pipeline.commit_interval);
     if call + interval < timeout {
         return Ok(());
     }
     Err(ConfigError(format!(
-        "{} and {}: a transaction is open for {interval:?}, and for one call of the plugin more, \
-         which may take {call:?}: both together must be shorter than {TRANSACTION_TIMEOUT} \
+        "{} and {}: a transaction is open for {interval:?}, and for one call of {} more, which \
+         may take {call:?}: both together must be shorter than {TRANSACTION_TIMEOUT} \
          ({timeout:?}), after which the broker aborts it",
         settings.place("delivery.commit_interval"),
-        settings.place("plugin.call"),
+        settings.place(&longest(pipeline)),
+        called(pipeline),
     )))
 }
 

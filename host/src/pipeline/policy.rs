@@ -100,6 +100,18 @@ impl Errors {
         Ok(Fallen { rejected, letter })
     }
 
+    /// Dead letters name plugins of these digests from now on.
+    pub fn signed_by(&mut self, digest: String) {
+        if let Policy::DeadLetter { by, .. } = &mut self.policy {
+            by.digest = digest;
+        }
+    }
+
+    /// What failed so far was not the records' fault.
+    pub fn forget(&mut self) {
+        self.failures.clear();
+    }
+
     /// Counts a failure, and says whether it is one too many.
     fn trips(&mut self) -> Option<Breaker> {
         let breaker = self.breaker?;

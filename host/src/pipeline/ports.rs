@@ -326,6 +326,23 @@ pub trait Transform {
     ) -> Result<Vec<Verdict>, Fault>;
     /// The next call finds a fresh instance.
     fn discard(&mut self) {}
+    /// Whether somebody has handed over another version of it.
+    fn has_news(&self) -> bool {
+        false
+    }
+    /// Takes what was handed over, between two calls; `from`: what each partition
+    /// goes on with.
+    fn renew(&mut self, _from: &[(TopicPartition, NextOffset)]) {}
+    /// Goes back to the version before, where this one has answered well for no
+    /// record so far. `false`: there is none.
+    fn take_back(&mut self, _why: &str, _from: &[(TopicPartition, NextOffset)]) -> bool {
+        false
+    }
+    /// The digests of the plugins that give the verdicts now, comma-separated; `None`:
+    /// they never change.
+    fn digest(&self) -> Option<String> {
+        None
+    }
 }
 
 /// The user's code for a format: bytes of one kind in, bytes of another out.
@@ -341,6 +358,16 @@ pub trait Convert: Send {
     ) -> Result<Vec<Result<Vec<u8>, String>>, Fault>;
     /// The next call finds a fresh instance.
     fn discard(&mut self);
+    /// [`Transform::has_news`].
+    fn has_news(&self) -> bool {
+        false
+    }
+    /// [`Transform::renew`].
+    fn renew(&mut self, _from: &[(TopicPartition, NextOffset)]) {}
+    /// [`Transform::take_back`].
+    fn take_back(&mut self, _why: &str, _from: &[(TopicPartition, NextOffset)]) -> bool {
+        false
+    }
 }
 
 /// The plugin broke (it did not answer "no").
@@ -377,6 +404,24 @@ pub trait Judge {
 
     /// The next call finds fresh instances.
     fn discard(&mut self);
+
+    /// [`Transform::has_news`], of any of its plugins.
+    fn has_news(&self) -> bool {
+        false
+    }
+
+    /// [`Transform::renew`], of all of its plugins.
+    fn renew(&mut self, _from: &[(TopicPartition, NextOffset)]) {}
+
+    /// [`Transform::take_back`], of any of its plugins.
+    fn take_back(&mut self, _why: &str, _from: &[(TopicPartition, NextOffset)]) -> bool {
+        false
+    }
+
+    /// [`Transform::digest`].
+    fn digest(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Why nothing can be said of the first record now.
@@ -408,6 +453,22 @@ impl<T: Transform> Judge for T {
 
     fn discard(&mut self) {
         Transform::discard(self);
+    }
+
+    fn has_news(&self) -> bool {
+        Transform::has_news(self)
+    }
+
+    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) {
+        Transform::renew(self, from);
+    }
+
+    fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
+        Transform::take_back(self, why, from)
+    }
+
+    fn digest(&self) -> Option<String> {
+        Transform::digest(self)
     }
 }
 

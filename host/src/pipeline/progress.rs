@@ -153,6 +153,12 @@ impl Progress {
         self.done
     }
 
+    /// Behind everything that has begun its way.
+    pub fn next(&self) -> NextOffset {
+        let last = self.entries.back();
+        last.map_or(self.done, |last| NextOffset::after(last.offset))
+    }
+
     /// Everything before `end` was read: once all of it is done, `end` is where
     /// the next commit points, though no record stands before it.
     pub fn reach(&mut self, end: NextOffset) {

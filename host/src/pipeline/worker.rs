@@ -13,6 +13,7 @@ mod ending;
 mod judging;
 mod looks;
 mod reaching;
+mod renewing;
 mod starting;
 mod transaction;
 
@@ -220,6 +221,7 @@ where
             return Err(Failure::Fatal(error));
         }
         self.store_starts();
+        self.renew();
         self.full = false;
         self.choose_alone();
         self.turn = self.turn.wrapping_add(1);

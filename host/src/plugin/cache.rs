@@ -1,21 +1,31 @@
 //! Compiled code on disk, so that a start loads it in a millisecond instead of
 //! compiling for seconds. Compiled code runs unchecked, so a file is used only
 //! if nobody else can write it and its checksum is right
-//! (docs/decisions/compiled-code-cache.md).
+//! (docs/decisions/compiled-code-cache.md). How much is kept, `folder` says.
 
-use std::fs;
+mod folder;
+
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
 use super::engine::Engine;
 
+pub use self::folder::{Cache, Kept, MOST_BYTES};
+
 const MAGIC: &[u8; 8] = b"MILLRACE";
 const CHECKSUM: usize = 32;
 const HEADER: usize = MAGIC.len() + CHECKSUM;
+
+/// How the names of whole files end, and of those that are being written.
+const KEPT: &str = "cwasm";
+const PART: &str = "part";
 
 /// Where one component's compiled code is kept.
 pub struct Slot {
@@ -34,21 +44,25 @@ impl Slot {
             tracing::warn!(folder = %folder.display(), %why, "compiled plugins are not cached");
             return None;
         }
-        // wasmtime's own statement of what compiled code depends on.
-        let mut hasher = DefaultHasher::new();
-        engine
-            .native()
-            .precompile_compatibility_hash()
-            .hash(&mut hasher);
-        let name = format!("{digest}-{:016x}.cwasm", hasher.finish());
+        let name = format!("{digest}-{}.{KEPT}", settings(engine));
         Some(Self {
             path: folder.join(name),
         })
     }
 
+    /// Whether there is compiled code for a component with this digest. Makes no folder.
+    pub fn holds(digest: &str, engine: &Engine) -> bool {
+        let Some(folder) = folder() else {
+            return false;
+        };
+        let ours = |path: &Path| fs::metadata(path).is_ok_and(|it| only_ours(&it).is_ok());
+        ours(&folder) && ours(&folder.join(format!("{digest}-{}.{KEPT}", settings(engine))))
+    }
+
     /// The compiled code, if there is any and it is whole.
     pub fn read(&self) -> Option<Vec<u8>> {
-        let mut file = match fs::read(&self.path) {
+        // One file from here on, whatever others put in its place or remove.
+        let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
@@ -56,28 +70,44 @@ impl Slot {
                 return None;
             }
         };
-        if let Err(why) = fs::metadata(&self.path)
+        if let Err(why) = file
+            .metadata()
             .map_err(|error| error.to_string())
             .and_then(|metadata| only_ours(&metadata))
         {
             tracing::warn!(file = %self.path.display(), %why, "a cached plugin is not used");
             return None;
         }
-        let whole = file.len() > HEADER
-            && file.starts_with(MAGIC)
-            && file[MAGIC.len()..HEADER] == self.checksum(&file[HEADER..]);
+        let mut bytes = Vec::new();
+        if let Err(error) = (&file).read_to_end(&mut bytes) {
+            tracing::warn!(file = %self.path.display(), %error, "a cached plugin can't be read");
+            return None;
+        }
+        let whole = bytes.len() > HEADER
+            && bytes.starts_with(MAGIC)
+            && bytes[MAGIC.len()..HEADER] == self.checksum(&bytes[HEADER..]);
         if !whole {
             tracing::warn!(file = %self.path.display(), "a cached plugin is damaged; it is compiled anew");
             return None;
         }
-        file.drain(..HEADER);
-        Some(file)
+        // What is used last is removed last. On a disk that is only read nothing is removed.
+        let _ = file.set_modified(SystemTime::now());
+        bytes.drain(..HEADER);
+        Some(bytes)
     }
 
-    /// Keeps compiled code. Readers see the old file or the whole new one.
+    /// Keeps compiled code. Readers see the old file or the whole new one. What was not
+    /// used for longest makes room.
     pub fn write(&self, code: &[u8]) {
+        if (HEADER + code.len()) as u64 > MOST_BYTES {
+            tracing::warn!(file = %self.path.display(), "a compiled plugin is too large to be cached");
+            return;
+        }
         if let Err(error) = self.try_write(code) {
             tracing::warn!(file = %self.path.display(), %error, "a compiled plugin could not be cached");
+        }
+        if let Some(folder) = self.path.parent() {
+            Cache::at(folder).tidy(MOST_BYTES);
         }
     }
 
@@ -91,9 +121,13 @@ impl Slot {
     }
 
     fn try_write(&self, code: &[u8]) -> io::Result<()> {
+        /// No two threads write one file.
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let temporary = self
             .path
-            .with_extension(format!("{}.part", std::process::id()));
+            .with_extension(format!("{}-{number}.{PART}", std::process::id()));
         let written = fs::OpenOptions::new()
             .write(true)
             .create(true)
@@ -101,17 +135,34 @@ impl Slot {
             .mode(0o600)
             .open(&temporary)
             .and_then(|mut file| {
+                // Whoever tidies up sees by it that somebody is writing. Where there are no
+                // locks, nothing half written is removed.
+                let _ = file.lock();
                 file.write_all(MAGIC)?;
                 file.write_all(&self.checksum(code))?;
-                file.write_all(code)
-            })
-            .and_then(|()| fs::rename(&temporary, &self.path));
+                file.write_all(code)?;
+                match fs::rename(&temporary, &self.path) {
+                    // Removed before it was locked, or with the folder: somebody emptied it.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                    outcome => outcome,
+                }
+            });
         if written.is_err() {
             // It may not exist; either way there is nothing more to do.
             let _ = fs::remove_file(&temporary);
         }
         written
     }
+}
+
+/// What compiled code depends on besides the component: wasmtime's own statement of it.
+fn settings(engine: &Engine) -> String {
+    let mut hasher = DefaultHasher::new();
+    engine
+        .native()
+        .precompile_compatibility_hash()
+        .hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 /// `$XDG_CACHE_HOME/millrace`, or `~/.cache/millrace` (XDG base directories).

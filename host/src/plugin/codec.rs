@@ -5,24 +5,30 @@ use std::sync::Arc;
 
 use super::bindings::millrace::plugin::types as wit;
 use super::component::Component;
-use super::guest::{Asked, Guest};
+use super::desk::Desk;
+use super::guest::Asked;
 use super::kind::Kind;
+use super::place::Place;
 use crate::pipeline::ports::{Convert, Fatal, Fault};
-use crate::record::Field;
+use crate::record::{Field, NextOffset, TopicPartition};
 
 /// See the module's words.
 pub struct CodecInstance {
-    guest: Guest,
+    place: Place,
 }
 
 impl CodecInstance {
     /// Makes an instance and calls its `init`. An error of that refuses the
     /// plugin. The component was loaded as a deserializer or as a serializer.
     pub fn new(component: &Arc<Component>) -> Result<Self, Fatal> {
-        component.is_for(&[Kind::Deserializer, Kind::Serializer])?;
         Ok(Self {
-            guest: Guest::new(component)?,
+            place: Place::new(component, &[Kind::Deserializer, Kind::Serializer])?,
         })
+    }
+
+    /// Where its successors are handed over.
+    pub fn desk(&self) -> &Arc<Desk> {
+        self.place.desk()
     }
 }
 
@@ -37,9 +43,6 @@ impl Convert for CodecInstance {
         if payloads.is_empty() {
             return Ok(Vec::new());
         }
-        if let Some(latest) = latest {
-            self.guest.at(latest);
-        }
         let field = match field {
             Field::Key => wit::Field::Key,
             Field::Value => wit::Field::Value,
@@ -50,13 +53,26 @@ impl Convert for CodecInstance {
             owed: "results",
             each: "payload",
         };
-        self.guest.call(asked, |store, exports| {
+        let failed = |result: &Result<_, _>| result.is_err();
+        self.place.call(asked, latest, failed, |store, exports| {
             exports.convert(store, topic, field, payloads)
         })
     }
 
     fn discard(&mut self) {
-        self.guest.discard();
+        self.place.discard();
+    }
+
+    fn has_news(&self) -> bool {
+        self.place.has_news()
+    }
+
+    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) {
+        self.place.renew(from);
+    }
+
+    fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
+        self.place.take_back(why, from)
     }
 }
 

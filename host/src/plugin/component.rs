@@ -1,9 +1,8 @@
 //! A plugin file, checked, compiled (or loaded from the cache) and linked: what
 //! all workers' instances are made from.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
@@ -13,11 +12,13 @@ use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
 
 use super::bindings::millrace::plugin::log;
 use super::cache::Slot;
+use super::compile::Compiler;
 use super::contract;
 use super::engine::Engine;
 use super::id::PluginId;
 use super::kind::{Kind, Linked};
 use super::state::State;
+use super::tally::Tally;
 use crate::config::Plugin;
 use crate::pipeline::ports::Fatal;
 
@@ -28,6 +29,97 @@ pub enum Loaded {
     Compiled,
 }
 
+/// A plugin file, read: nothing of it is checked yet.
+pub struct File {
+    pub id: PluginId,
+    path: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl File {
+    pub fn read(path: &Path) -> Result<Self, Fatal> {
+        let bytes = std::fs::read(path)
+            .with_context(|| format!("plugin {} can't be read", path.display()))?;
+        Ok(Self::of(path, bytes))
+    }
+
+    /// What would be read from this path if it held these bytes.
+    pub fn of(path: &Path, bytes: Vec<u8>) -> Self {
+        Self {
+            id: id(path, &bytes),
+            path: path.to_path_buf(),
+            bytes,
+        }
+    }
+
+    /// Whether it can be run as this kind, as far as its bytes tell.
+    pub fn check(&self, kind: Kind) -> Result<(), Fatal> {
+        contract::check(&self.bytes, kind)
+            .with_context(|| format!("{} is no {kind} plugin", self.path.display()))
+    }
+
+    /// Compiles it, or takes it from the cache. It was checked before.
+    pub fn compile(self, engine: &Engine, compiler: Compiler<'_>) -> Result<Code, Fatal> {
+        let slot = Slot::of(&self.id.digest, engine);
+        self.compile_into(engine, compiler, slot.as_ref())
+    }
+
+    fn compile_into(
+        self,
+        engine: &Engine,
+        compiler: Compiler<'_>,
+        slot: Option<&Slot>,
+    ) -> Result<Code, Fatal> {
+        let begun = Instant::now();
+        let (native, loaded) = match slot.and_then(|slot| self.cached(engine, slot)) {
+            Some(native) => (native, Loaded::FromCache),
+            None => {
+                let native = compiler.compile(engine, &self.bytes);
+                let native = native
+                    .with_context(|| format!("plugin {} does not compile", self.path.display()))?;
+                if let Some(slot) = slot {
+                    match native.serialize() {
+                        Ok(code) => slot.write(&code),
+                        Err(error) => {
+                            tracing::warn!(plugin = %self.id, %error, "a compiled plugin could not be cached");
+                        }
+                    }
+                }
+                (native, Loaded::Compiled)
+            }
+        };
+        Ok(Code {
+            id: self.id,
+            path: self.path,
+            loaded,
+            took: begun.elapsed(),
+            native,
+        })
+    }
+
+    fn cached(&self, engine: &Engine, slot: &Slot) -> Option<wasmtime::component::Component> {
+        let code = slot.read()?;
+        // SAFETY: the file's checksum is right, and it lies in a folder that
+        // only this user writes, so it is what this program put there.
+        match unsafe { wasmtime::component::Component::deserialize(engine.native(), &code) } {
+            Ok(component) => Some(component),
+            Err(error) => {
+                tracing::warn!(plugin = %self.id, %error, "a cached plugin does not load; it is compiled anew");
+                None
+            }
+        }
+    }
+}
+
+/// A plugin file's compiled code, whatever it is to be run as.
+pub struct Code {
+    pub id: PluginId,
+    path: PathBuf,
+    pub loaded: Loaded,
+    pub took: Duration,
+    native: wasmtime::component::Component,
+}
+
 /// See the module's words.
 pub struct Component {
     pub id: PluginId,
@@ -36,8 +128,8 @@ pub struct Component {
     pub(super) settings: Plugin,
     pub(super) engine: Engine,
     pub(super) linked: Linked,
-    /// How many instances gave way to a fresh one, of all workers.
-    pub(super) recycled: AtomicU64,
+    /// Of all workers.
+    pub tally: Tally,
 }
 
 impl Component {
@@ -48,18 +140,43 @@ impl Component {
     /// Reads, checks, compiles and links the file, to be run as this kind. Takes
     /// milliseconds from the cache, and up to seconds without.
     pub fn load(engine: &Engine, settings: &Plugin, kind: Kind) -> Result<Self, Fatal> {
-        let begun = Instant::now();
-        let path = &settings.path;
-        let bytes = std::fs::read(path)
-            .with_context(|| format!("plugin {} can't be read", path.display()))?;
-        contract::check(&bytes, kind)
-            .with_context(|| format!("{} is no {kind} plugin", path.display()))?;
-        let id = PluginId {
-            name: stem(path),
-            digest: hex(&Sha256::digest(&bytes)).into(),
-        };
-        let slot = Slot::of(&id.digest, engine);
-        Self::link(engine, settings, kind, id, &bytes, slot.as_ref(), begun)
+        let file = File::read(&settings.path)?;
+        file.check(kind)?;
+        Self::link(
+            engine,
+            settings,
+            kind,
+            &file.compile(engine, Compiler::Here)?,
+        )
+    }
+
+    /// Links compiled code, to be run as this kind.
+    pub fn link(
+        engine: &Engine,
+        settings: &Plugin,
+        kind: Kind,
+        code: &Code,
+    ) -> Result<Self, Fatal> {
+        let linked = linker(engine)
+            .and_then(|linker| linker.instantiate_pre(&code.native))
+            .and_then(|pre| Linked::new(kind, pre))
+            .map_err(|error| anyhow!("{error:#}"))
+            .with_context(|| {
+                format!(
+                    "{} names {} but does not fit it",
+                    code.path.display(),
+                    contract::CONTRACT
+                )
+            })?;
+        Ok(Self {
+            id: code.id.clone(),
+            loaded: code.loaded,
+            took: code.took,
+            settings: settings.clone(),
+            engine: engine.clone(),
+            linked,
+            tally: Tally::default(),
+        })
     }
 
     /// Refuses another face than the one that it was loaded for.
@@ -73,80 +190,14 @@ impl Component {
         Ok(())
     }
 
-    /// Compiles, or takes from its slot of the cache, and links.
-    fn link(
-        engine: &Engine,
-        settings: &Plugin,
-        kind: Kind,
-        id: PluginId,
-        bytes: &[u8],
-        slot: Option<&Slot>,
-        begun: Instant,
-    ) -> Result<Self, Fatal> {
-        let path = &settings.path;
-        let (component, loaded) = compiled(engine, &id, bytes, slot)
-            .with_context(|| format!("plugin {} does not compile", path.display()))?;
-        let linked = linker(engine)
-            .and_then(|linker| linker.instantiate_pre(&component))
-            .and_then(|pre| Linked::new(kind, pre))
-            .map_err(|error| anyhow!("{error:#}"))
-            .with_context(|| {
-                format!(
-                    "{} names {} but does not fit it",
-                    path.display(),
-                    contract::CONTRACT
-                )
-            })?;
-        Ok(Self {
-            id,
-            loaded,
-            took: begun.elapsed(),
-            settings: settings.clone(),
-            engine: engine.clone(),
-            linked,
-            recycled: AtomicU64::new(0),
-        })
-    }
-
     /// From bytes that are no file, past the cache.
     #[cfg(test)]
     pub(super) fn of_bytes(engine: &Engine, settings: &Plugin, kind: Kind, bytes: &[u8]) -> Self {
-        contract::check(bytes, kind).expect("it is a plugin");
-        let id = PluginId {
-            name: stem(&settings.path),
-            digest: hex(&Sha256::digest(bytes)).into(),
-        };
-        Self::link(engine, settings, kind, id, bytes, None, Instant::now()).expect("it links")
+        let file = File::of(&settings.path, bytes.to_vec());
+        file.check(kind).expect("it is a plugin");
+        let code = file.compile_into(engine, Compiler::Here, None);
+        Self::link(engine, settings, kind, &code.expect("it compiles")).expect("it links")
     }
-}
-
-fn compiled(
-    engine: &Engine,
-    id: &PluginId,
-    bytes: &[u8],
-    slot: Option<&Slot>,
-) -> Result<(wasmtime::component::Component, Loaded), Fatal> {
-    if let Some(code) = slot.and_then(Slot::read) {
-        // SAFETY: the file's checksum is right, and it lies in a folder that
-        // only this user writes, so it is what this program put there.
-        match unsafe { wasmtime::component::Component::deserialize(engine.native(), &code) } {
-            Ok(component) => return Ok((component, Loaded::FromCache)),
-            Err(error) => {
-                tracing::warn!(plugin = %id, %error, "a cached plugin does not load; it is compiled anew");
-            }
-        }
-    }
-    let component = wasmtime::component::Component::new(engine.native(), bytes)
-        .map_err(|error| anyhow!("{error:#}"))?;
-    if let Some(slot) = slot {
-        match component.serialize() {
-            Ok(code) => slot.write(&code),
-            Err(error) => {
-                tracing::warn!(plugin = %id, %error, "a compiled plugin could not be cached")
-            }
-        }
-    }
-    Ok((component, Loaded::Compiled))
 }
 
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
@@ -159,6 +210,14 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     linker.allow_shadowing(true);
     monotonic_clock::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
     Ok(linker)
+}
+
+/// What a file with this content is called.
+pub(super) fn id(path: &Path, bytes: &[u8]) -> PluginId {
+    PluginId {
+        name: stem(path),
+        digest: hex(&Sha256::digest(bytes)).into(),
+    }
 }
 
 fn stem(path: &Path) -> Arc<str> {

@@ -9,7 +9,7 @@ use super::kind::Kind;
 
 /// The contract that this host serves: `wit/`.
 pub const CONTRACT: &str = "millrace:plugin@0.1.0";
-const PACKAGE: &str = "millrace:plugin";
+pub(super) const PACKAGE: &str = "millrace:plugin";
 
 /// What the host gives to every plugin. WASI is virtual where it would let the
 /// outside in (see `wasi`), so that ordinary guests load.
@@ -51,7 +51,7 @@ pub enum Refused {
     NotGranted(Vec<String>),
 }
 
-fn served() -> &'static str {
+pub(super) fn served() -> &'static str {
     CONTRACT.rsplit('@').next().unwrap_or(CONTRACT)
 }
 
@@ -75,6 +75,17 @@ fn not_granted(imports: &[String]) -> String {
     )
 }
 
+/// The kinds that a component's exports are of.
+pub(super) fn kinds(exports: &[String]) -> Vec<Kind> {
+    let is = |kind: &Kind| {
+        let interface = format!("{PACKAGE}/{kind}");
+        exports
+            .iter()
+            .any(|name| name.split('@').next() == Some(&interface))
+    };
+    Kind::ALL.into_iter().filter(is).collect()
+}
+
 /// Checks the bytes of a file that is to be run as this kind.
 pub fn check(bytes: &[u8], wanted: Kind) -> Result<(), Refused> {
     if bytes.is_empty() {
@@ -93,11 +104,7 @@ pub fn check(bytes: &[u8], wanted: Kind) -> Result<(), Refused> {
             });
         }
     }
-    let interface = format!("{PACKAGE}/{wanted}");
-    if !exports
-        .iter()
-        .any(|name| name.split('@').next() == Some(&interface))
-    {
+    if !kinds(&exports).contains(&wanted) {
         return Err(Refused::Lacks { wanted, exports });
     }
     let refused: Vec<String> = imports
@@ -113,7 +120,7 @@ pub fn check(bytes: &[u8], wanted: Kind) -> Result<(), Refused> {
 
 /// Whether a plugin is given this import: an interface by its name, or any of a
 /// package.
-fn given(import: &str) -> bool {
+pub(super) fn given(import: &str) -> bool {
     let interface = import.split('@').next().unwrap_or(import);
     GIVEN.iter().any(|given| match given.ends_with('/') {
         true => interface.starts_with(given),
@@ -137,7 +144,7 @@ fn compatible(version: &str) -> bool {
 }
 
 /// The names of a component's own exports and imports.
-fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), Refused> {
+pub(super) fn names(bytes: &[u8]) -> Result<(Vec<String>, Vec<String>), Refused> {
     let damaged = |error: wasmparser::BinaryReaderError| Refused::Damaged(error.to_string());
     let (mut exports, mut imports) = (Vec::new(), Vec::new());
     let mut depth = 0usize;

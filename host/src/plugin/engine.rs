@@ -38,20 +38,7 @@ pub struct Engine {
 
 impl Engine {
     pub fn new() -> Result<Self, Fatal> {
-        let mut config = Config::new();
-        config
-            // Interrupts a guest that takes too long. Half the cost of fuel.
-            .epoch_interruption(true)
-            .max_wasm_stack(GUEST_STACK)
-            .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE))
-            // A component call with it costs several times one without, and
-            // the contract is synchronous.
-            .concurrency_support(false);
-        let engine = Arc::new(
-            wasmtime::Engine::new(&config)
-                .map_err(|error| anyhow!("{error:#}"))
-                .context("the WebAssembly engine could not be made on this machine")?,
-        );
+        let engine = Arc::new(made(&config())?);
         let ticking = Arc::downgrade(&engine);
         thread::Builder::new()
             .name("epochs".to_owned())
@@ -79,6 +66,31 @@ impl Engine {
     pub(super) fn native(&self) -> &wasmtime::Engine {
         &self.native
     }
+}
+
+/// An engine that only compiles, for one like [`Engine`]: on one core, and without
+/// clocks.
+pub fn compiling() -> Result<wasmtime::Engine, Fatal> {
+    made(config().parallel_compilation(false))
+}
+
+fn made(config: &Config) -> Result<wasmtime::Engine, Fatal> {
+    wasmtime::Engine::new(config)
+        .map_err(|error| anyhow!("{error:#}"))
+        .context("the WebAssembly engine could not be made on this machine")
+}
+
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        // Interrupts a guest that takes too long. Half the cost of fuel.
+        .epoch_interruption(true)
+        .max_wasm_stack(GUEST_STACK)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE))
+        // A component call with it costs several times one without, and
+        // the contract is synchronous.
+        .concurrency_support(false);
+    config
 }
 
 /// Keeps the epoch at the time that has passed: a sleep that took longer than a

@@ -3,7 +3,6 @@
 //! a fresh instance. What is asked of it, its faces know: `instance`, `codec`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -105,7 +104,7 @@ impl Guest {
     pub fn call<T>(
         &mut self,
         asked: Asked,
-        call: impl FnOnce(&mut Store<State>, &Exports) -> wasmtime::Result<Vec<T>>,
+        call: impl Fn(&mut Store<State>, &Exports) -> wasmtime::Result<Vec<T>>,
     ) -> Result<Vec<T>, Fault> {
         if self.running.is_none() {
             self.instantiate().map_err(|error| {
@@ -173,7 +172,7 @@ impl Guest {
     /// limit would break a call.
     fn recycle(&mut self, bytes: usize) {
         self.discard();
-        let so_far = self.component.recycled.fetch_add(1, Ordering::Relaxed) + 1;
+        let so_far = self.component.tally.recycled();
         if self.recycled.pass(Instant::now()).is_some() {
             telemetry::plugin_recycled(&self.component.id, bytes, so_far);
         }

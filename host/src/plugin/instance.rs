@@ -6,23 +6,29 @@ use std::sync::Arc;
 use super::bindings::millrace::plugin::types as wit;
 use super::component::Component;
 use super::convert::{Headers, messages};
-use super::guest::{Asked, Guest};
+use super::desk::Desk;
+use super::guest::Asked;
 use super::kind::Kind;
+use super::place::Place;
 use crate::pipeline::ports::{Fatal, Fault, Transform};
-use crate::record::{Record, TopicPartition, Verdict};
+use crate::record::{NextOffset, Record, TopicPartition, Verdict};
 
 /// See the module's words.
 pub struct Instance {
-    guest: Guest,
+    place: Place,
 }
 
 impl Instance {
     /// Makes an instance and calls its `init`. An error of that refuses the plugin.
     pub fn new(component: &Arc<Component>) -> Result<Self, Fatal> {
-        component.is_for(&[Kind::Transform])?;
         Ok(Self {
-            guest: Guest::new(component)?,
+            place: Place::new(component, &[Kind::Transform])?,
         })
+    }
+
+    /// Where its successors are handed over.
+    pub fn desk(&self) -> &Arc<Desk> {
+        self.place.desk()
     }
 }
 
@@ -32,16 +38,15 @@ impl Transform for Instance {
         partition: &TopicPartition,
         records: &[R],
     ) -> Result<Vec<Verdict>, Fault> {
-        if let Some(latest) = records.iter().filter_map(|r| r.timestamp().millis()).max() {
-            self.guest.at(latest);
-        }
+        let latest = records.iter().filter_map(|r| r.timestamp().millis()).max();
         let asked = Asked {
             count: records.len(),
             given: "messages",
             owed: "verdicts",
             each: "message",
         };
-        let verdicts = self.guest.call(asked, |store, exports| {
+        let failed = |verdict: &wit::Verdict| matches!(verdict, wit::Verdict::Fail(_));
+        let verdicts = self.place.call(asked, latest, failed, |store, exports| {
             let headers = Headers::of(records);
             let lowered = headers.lowered();
             let messages = messages(records, &headers, &lowered);
@@ -56,7 +61,23 @@ impl Transform for Instance {
     }
 
     fn discard(&mut self) {
-        self.guest.discard();
+        self.place.discard();
+    }
+
+    fn has_news(&self) -> bool {
+        self.place.has_news()
+    }
+
+    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) {
+        self.place.renew(from);
+    }
+
+    fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
+        self.place.take_back(why, from)
+    }
+
+    fn digest(&self) -> Option<String> {
+        Some(self.place.id().digest.to_string())
     }
 }
 

@@ -21,6 +21,8 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Self; 3] = [Self::Transform, Self::Deserializer, Self::Serializer];
+
     /// The interface's name in the contract.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! A record with bytes of its own, copied from one whose bytes live elsewhere.
+//! A record with bytes of its own, such as a copy of one whose bytes live elsewhere.
 
 use super::{Header, OwnedHeader, Record, Timestamp};
 
@@ -13,6 +13,21 @@ pub struct Held {
 }
 
 impl Held {
+    pub fn new(
+        (key, value): (Option<Vec<u8>>, Option<Vec<u8>>),
+        headers: Vec<OwnedHeader>,
+        offset: i64,
+        timestamp: Timestamp,
+    ) -> Self {
+        Self {
+            key,
+            value,
+            headers,
+            offset,
+            timestamp,
+        }
+    }
+
     pub fn copy(record: &dyn Record) -> Self {
         let headers = record.headers().into_iter().map(|header| OwnedHeader {
             name: header.name.to_vec(),

@@ -6,18 +6,22 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::Feed;
+use super::swap::Use;
 use crate::codec::schemas::{Schemas, Source};
 use crate::codec::{Coded, Decoding, Encoding, How, Topics};
 use crate::config::{Coding, Fields, Format, Pipeline, Plugin};
-use crate::pipeline::ports::Fatal;
+use crate::pipeline::ports::{Fatal, Transform};
 use crate::plugin::component::{Component, Loaded};
-use crate::plugin::{self, CodecInstance, Engine, Instance};
+use crate::plugin::desk::Desk;
+use crate::plugin::{self, CodecInstance, Engine};
 use crate::record::Field;
 use crate::registry::{Kind, Registry};
 use crate::telemetry;
 
 /// How long the answers of a check may take.
 const CHECK: Duration = Duration::from_secs(10);
+
+type Desks = Vec<Arc<Desk>>;
 
 /// The two directions of a codec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +51,15 @@ impl Way {
 pub struct Codecs {
     registry: Option<Registry>,
     schemas: Arc<Schemas>,
-    plugins: Vec<(Way, Field, Arc<Component>)>,
+    plugins: Vec<CodecPlugin>,
+}
+
+/// A plugin that is a codec.
+struct CodecPlugin {
+    way: Way,
+    field: Field,
+    settings: Plugin,
+    component: Arc<Component>,
 }
 
 impl Codecs {
@@ -62,17 +74,26 @@ impl Codecs {
         for way in [Way::Decode, Way::Encode] {
             for field in [Field::Key, Field::Value] {
                 let coding = coding(pipeline, way, field);
-                if let Format::Plugin(path) = &coding.format {
-                    let plugin = Plugin {
+                // The limits of a codec are those of the first plugin.
+                if let (Format::Plugin(path), Some(first)) =
+                    (&coding.format, pipeline.plugins.first())
+                {
+                    let settings = Plugin {
                         path: path.clone(),
                         config: coding.config.clone(),
-                        ..pipeline.plugin.clone()
+                        canary: None,
+                        ..first.clone()
                     };
-                    let component = Component::load(engine, &plugin, way.kind())
+                    let component = Component::load(engine, &settings, way.kind())
                         .with_context(|| way.key(field))?;
                     let from_cache = component.loaded == Loaded::FromCache;
                     telemetry::plugin_loaded(&component.id, from_cache, component.took);
-                    plugins.push((way, field, Arc::new(component)));
+                    plugins.push(CodecPlugin {
+                        way,
+                        field,
+                        settings,
+                        component: Arc::new(component),
+                    });
                 }
             }
         }
@@ -114,20 +135,32 @@ impl Codecs {
         Ok(())
     }
 
-    /// What stands around one worker's transform.
-    pub fn around(
+    /// What each plugin is used for, before any worker runs it.
+    pub fn uses(&self) -> impl Iterator<Item = Use> {
+        self.plugins.iter().map(|plugin| Use {
+            role: plugin.way.key(plugin.field),
+            kind: plugin.way.kind(),
+            settings: plugin.settings.clone(),
+            component: Arc::clone(&plugin.component),
+            desks: Vec::new(),
+        })
+    }
+
+    /// What stands around one worker's transform. Adds the desk of each plugin.
+    pub fn around<T: Transform>(
         &self,
-        instance: Instance,
+        transform: T,
         pipeline: &Pipeline,
         feed: &Feed,
-    ) -> Result<Coded<Instance>, Fatal> {
+        desks: &mut Desks,
+    ) -> Result<Coded<T>, Fatal> {
         let decode = Fields {
-            key: self.decoding(pipeline, Field::Key)?,
-            value: self.decoding(pipeline, Field::Value)?,
+            key: self.decoding(pipeline, Field::Key, desks)?,
+            value: self.decoding(pipeline, Field::Value, desks)?,
         };
         let encode = Fields {
-            key: self.encoding(pipeline, Field::Key)?,
-            value: self.encoding(pipeline, Field::Value)?,
+            key: self.encoding(pipeline, Field::Key, desks)?,
+            value: self.encoding(pipeline, Field::Value, desks)?,
         };
         let topics = Topics {
             default: pipeline.output.topic.as_deref().map(Arc::from),
@@ -137,7 +170,7 @@ impl Codecs {
             },
         };
         Ok(Coded::new(
-            instance,
+            transform,
             Arc::clone(&self.schemas),
             (decode, encode),
             topics,
@@ -145,26 +178,43 @@ impl Codecs {
         ))
     }
 
-    fn decoding(&self, pipeline: &Pipeline, field: Field) -> Result<Decoding, Fatal> {
+    fn decoding(
+        &self,
+        pipeline: &Pipeline,
+        field: Field,
+        desks: &mut Desks,
+    ) -> Result<Decoding, Fatal> {
         let coding = coding(pipeline, Way::Decode, field);
-        let how = self.how(Way::Decode, field, coding)?;
+        let how = self.how(Way::Decode, field, coding, desks)?;
         Decoding::new(&Way::Decode.key(field), how, coding, &self.schemas)
     }
 
-    fn encoding(&self, pipeline: &Pipeline, field: Field) -> Result<Encoding, Fatal> {
+    fn encoding(
+        &self,
+        pipeline: &Pipeline,
+        field: Field,
+        desks: &mut Desks,
+    ) -> Result<Encoding, Fatal> {
         let settings = &pipeline.serialization;
         let (encode, decode) = (settings.encode.of(field), settings.decode.of(field));
-        let how = self.how(Way::Encode, field, encode)?;
+        let how = self.how(Way::Encode, field, encode, desks)?;
         let naming = (settings.subject, settings.register);
         let key = Way::Encode.key(field);
         Encoding::new(&key, field, how, (encode, decode), naming, &self.schemas)
     }
 
-    fn how(&self, way: Way, field: Field, coding: &Coding) -> Result<How, Fatal> {
-        let of = |plugin: &&(Way, Field, Arc<Component>)| (plugin.0, plugin.1) == (way, field);
+    fn how(
+        &self,
+        way: Way,
+        field: Field,
+        coding: &Coding,
+        desks: &mut Desks,
+    ) -> Result<How, Fatal> {
+        let of = |plugin: &&CodecPlugin| (plugin.way, plugin.field) == (way, field);
         let plugin = self.plugins.iter().find(of);
-        let plugin = plugin.map(|(_, _, component)| CodecInstance::new(component));
+        let plugin = plugin.map(|plugin| CodecInstance::new(&plugin.component));
         let plugin = plugin.transpose().with_context(|| way.key(field))?;
+        desks.extend(plugin.as_ref().map(|plugin| Arc::clone(plugin.desk())));
         How::new(&coding.format, plugin.map(|plugin| Box::new(plugin) as _))
     }
 }

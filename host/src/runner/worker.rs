@@ -17,13 +17,14 @@ use crate::kafka::sink::ProducerSink;
 use crate::kafka::topics::Topics;
 use crate::kafka::transactions::Transactions;
 use crate::pipeline::batch::Limits;
+use crate::pipeline::chain::Chain;
 use crate::pipeline::dead_letter::Provenance;
 use crate::pipeline::policy::Policy;
 use crate::pipeline::ports::{Failure, Fatal, Judge, OffsetStore, Sink, Source, Tap};
 use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::{Again, Letters, Nowhere, ReadOnly};
 use crate::pipeline::worker::{Settings, Worker};
-use crate::plugin::{CONTRACT, Component, Instance};
+use crate::plugin::{CONTRACT, Component, Instance, PluginId};
 use crate::stop::Stop;
 use crate::telemetry::Counters;
 
@@ -67,7 +68,11 @@ pub fn rules(pipeline: &Pipeline, feed: &Feed) -> Rules {
 }
 
 /// What becomes of rejected records, and who signs their letters.
-pub fn policy(pipeline: &Pipeline, component: &Component) -> Policy {
+pub fn policy(pipeline: &Pipeline, plugins: &[Arc<Component>]) -> Policy {
+    let listed = |of: fn(&PluginId) -> &str| {
+        let all: Vec<_> = plugins.iter().map(|plugin| of(&plugin.id)).collect();
+        all.join(",")
+    };
     match &pipeline.errors.policy {
         Choice::Stop => Policy::Stop,
         Choice::Drop => Policy::Drop,
@@ -75,8 +80,8 @@ pub fn policy(pipeline: &Pipeline, component: &Component) -> Policy {
             topic: topic.as_str().into(),
             by: Provenance {
                 pipeline: pipeline.name.clone(),
-                plugin: component.id.name.to_string(),
-                digest: component.id.digest.to_string(),
+                plugin: listed(|id| &id.name),
+                digest: listed(|id| &id.digest),
                 contract: CONTRACT.to_owned(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
@@ -87,7 +92,7 @@ pub fn policy(pipeline: &Pipeline, component: &Component) -> Policy {
 /// One worker, on its own thread from here to its end.
 pub fn work(
     number: usize,
-    judge: Coded<Instance>,
+    judge: Coded<Chain<Instance>>,
     shared: &Shared,
     tap: Option<Tap>,
 ) -> Result<(), Failure> {

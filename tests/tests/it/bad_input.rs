@@ -352,7 +352,10 @@ fn contradictions_are_named_with_their_line() {
         ],
     );
     let twice = format!("{RIGHT}[[plugin]]\npath = \"second.wasm\"\n");
-    assert_says(&refused_file(&twice, &[]), &["pipeline.toml", "2 plugins"]);
+    assert_says(
+        &refused_file(&twice, &["--plugin-config", "whose"]),
+        &["plugin.config (--plugin-config)", "2 plugins"],
+    );
     // A value that a flag overrides no longer contradicts.
     let mut command = Host::command();
     let folder = folder();

@@ -1,10 +1,13 @@
-//! Compiled code is kept on disk, and used only where it is whole and ours.
+//! Compiled code is kept on disk, and used only where it is whole and ours. `host cache`
+//! shows and empties it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use millrace_tests::{Host, guest, plugin};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::pipeline::{Pipeline, expect_exit, log};
@@ -13,6 +16,16 @@ use crate::pipeline::{Pipeline, expect_exit, log};
 struct Cache {
     base: TempDir,
     pipeline: Pipeline,
+}
+
+/// `host` with a cache in this folder, at its end.
+#[track_caller]
+fn host(arguments: &[&str], base: &Path) -> Host {
+    let mut command = Host::command();
+    command.args(arguments).env("XDG_CACHE_HOME", base);
+    let mut host = Host::spawn(command);
+    expect_exit(&mut host, 0);
+    host
 }
 
 /// Where a start had its code from, and the warnings that it gave.
@@ -171,4 +184,92 @@ fn without_a_cache_everything_works() {
         warnings.iter().any(|w| w.contains("not cached")),
         "{warnings:?}"
     );
+}
+
+#[test]
+fn what_is_kept_is_shown_and_removed() {
+    let base = TempDir::new().expect("a folder can be made");
+    let base = base.path();
+    let show = || -> Value {
+        let host = host(&["cache", "show", "--json"], base);
+        serde_json::from_str(&host.stdout()).expect("it is JSON")
+    };
+    assert_eq!(show()["files"], serde_json::json!([]));
+    assert_eq!(fs::read_dir(base).expect("it is there").count(), 0);
+
+    for name in ["orders", "passthrough", "orders"] {
+        let plugin = plugin(name);
+        host(&["test", plugin.to_str().expect("UTF-8")], base);
+    }
+    let shown = show();
+    let files = shown["files"].as_array().expect("a list");
+    let sizes: Vec<u64> = files.iter().filter_map(|it| it["bytes"].as_u64()).collect();
+    assert_eq!(sizes.len(), 2);
+    assert_eq!(shown["bytes"], sizes.iter().sum::<u64>());
+    assert_eq!(shown["most_bytes"], 1 << 30);
+    assert!(files.iter().all(|it| it["for_this_host"] == true));
+    // The one that was read last stands first.
+    assert!(sizes[0] > sizes[1], "orders is the larger one");
+
+    let text = host(&["cache", "show"], base).stdout();
+    assert!(text.contains("2 compiled plugins, "), "{text}");
+    assert!(text.contains("of at most 1.0 GiB"), "{text}");
+    let digest = files[0]["digest"].as_str().expect("it has one");
+    assert!(text.contains(digest), "{text}");
+
+    let cleared = host(&["cache", "clear"], base).stdout();
+    assert!(
+        cleared.starts_with("removed 2 compiled plugins from "),
+        "{cleared}"
+    );
+    assert_eq!(show()["files"], serde_json::json!([]));
+}
+
+#[test]
+fn the_bound_holds_and_what_was_left_half_written_goes() {
+    let base = TempDir::new().expect("a folder can be made");
+    let base = base.path();
+    let passthrough = plugin("passthrough");
+    let test = ["test", passthrough.to_str().expect("UTF-8")];
+    host(&test, base);
+    let folder = base.join("millrace");
+    // Files that take no room on the disk: as large as the bound, and long not used.
+    let older = folder.join("0ld-0.cwasm");
+    let file = fs::File::create(&older).expect("it can be made");
+    file.set_len(1 << 30).expect("it has holes");
+    file.set_modified(SystemTime::UNIX_EPOCH)
+        .expect("it is ours");
+    let left = folder.join("0ld-0.1-0.part");
+    fs::write(&left, "half").expect("it can be written");
+
+    // What is read only tidies nothing up.
+    host(&test, base);
+    assert!(older.exists() && left.exists());
+    host(&["test", plugin("orders").to_str().expect("UTF-8")], base);
+    assert!(!older.exists() && !left.exists());
+    let kept = fs::read_dir(&folder).expect("it is there").count();
+    assert_eq!(kept, 2);
+}
+
+#[test]
+fn processes_share_a_folder() {
+    let base = TempDir::new().expect("a folder can be made");
+    let plugins = ["passthrough", "orders"].map(plugin);
+    let hosts = (0..8).map(|n| {
+        let mut command = Host::command();
+        command.arg("test").arg(&plugins[n % 2]);
+        command.env("XDG_CACHE_HOME", base.path());
+        Host::spawn(command)
+    });
+    let mut hosts: Vec<Host> = hosts.collect();
+    // Somebody empties it meanwhile.
+    host(&["cache", "clear"], base.path());
+    for host in &mut hosts {
+        expect_exit(host, 0);
+        assert_eq!(host.stderr(), "");
+    }
+    host(&["test", plugins[0].to_str().expect("UTF-8")], base.path());
+    host(&["test", plugins[1].to_str().expect("UTF-8")], base.path());
+    let kept = fs::read_dir(base.path().join("millrace")).expect("it is there");
+    assert_eq!(kept.count(), 2);
 }

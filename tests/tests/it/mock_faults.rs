@@ -19,6 +19,12 @@ const SESSION: &[&str] = &[
     "kafka.consumer.heartbeat.interval.ms=500",
 ];
 
+/// For the mock's sake: see [`ONE_IN_FLIGHT`](crate::feeder::ONE_IN_FLIGHT).
+const ONE_IN_FLIGHT: &[&str] = &[
+    "--set",
+    "kafka.producer.max.in.flight.requests.per.connection=1",
+];
+
 /// A pipeline at work on a cluster of three brokers, fed all the while.
 struct AtWork {
     mock: Mock,
@@ -32,7 +38,7 @@ impl AtWork {
         let mock = Mock::start(3);
         let pipeline = Pipeline::mocked(&mock, stem, 2);
         let feeder = Feeder::start(&pipeline, 300);
-        let flags = [&["--commit-interval", "100ms"], SESSION].concat();
+        let flags = [&["--commit-interval", "100ms"], SESSION, ONE_IN_FLIGHT].concat();
         let host = pipeline.start(&plugin("passthrough"), &flags);
         pipeline.wait_for_flow(50);
         AtWork {

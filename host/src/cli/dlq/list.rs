@@ -263,16 +263,29 @@ const DIGEST: usize = 8;
 
 fn row(key: &Key, group: &Group) -> [String; COLUMNS.len()] {
     let time = |ms: Option<i64>| ms.map_or("-".to_owned(), to_the_second);
-    let digest: String = key.digest.chars().take(DIGEST).collect();
     [
         group.count.to_string(),
         format!("{}:{}", group.newest.partition, group.newest.offset),
         time(group.first),
         time(group.newest.time),
         one_line(&key.stage),
-        one_line(&format!("{}@{digest}", key.plugin)),
+        one_line(&plugins(key)),
         one_line(&key.reason),
     ]
+}
+
+/// The plugin and its digest, of a chain each with its own.
+fn plugins(key: &Key) -> String {
+    let with = |(name, digest): (&str, &str)| {
+        let digest: String = digest.chars().take(DIGEST).collect();
+        format!("{name}@{digest}")
+    };
+    let (names, digests) = (key.plugin.split(','), key.digest.split(','));
+    if names.clone().count() != digests.clone().count() {
+        return with((&key.plugin, &key.digest));
+    }
+    let all: Vec<_> = names.zip(digests).map(with).collect();
+    all.join(",")
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failed> {
         false => logging::start(arguments.log_format),
     };
     let stop = Arc::new(Stop::default());
-    signals::listen(&stop).map_err(Failed::before)?;
+    signals::listen(&stop, None).map_err(Failed::before)?;
     let skipped = Skipped::default();
     let feed = Feed::Letters(Replay {
         topic: arguments.topic.clone(),
@@ -102,7 +102,7 @@ pub fn run(arguments: &ReplayArguments) -> Result<(), Failed> {
         return Ok(());
     };
     let counters = Arc::new(Counters::default());
-    let what = format!("{} ({})", prepared.pipeline.name, prepared.component.id);
+    let what = format!("{} ({})", prepared.pipeline.name, prepared.plugins);
     let status = StatusLine::start(&area, what, &counters);
     let name = prepared.pipeline.name.clone();
     let outcome = prepared.run(&stop, &counters, || {

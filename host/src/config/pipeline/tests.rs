@@ -9,9 +9,18 @@ const LEAST: &str = "plugin.path = 'clean.wasm'\ninput.topics = ['orders']\n";
 /// The least that a file holds, and these lines. An error does not show the
 /// folder.
 fn with(lines: &str) -> Result<Pipeline, String> {
+    read(&format!("{LEAST}{lines}"))
+}
+
+/// With these sections as its plugins.
+fn chain(sections: &str) -> Result<Pipeline, String> {
+    read(&format!("input.topics = ['orders']\n{sections}"))
+}
+
+fn read(text: &str) -> Result<Pipeline, String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pipeline.toml");
-    fs::write(&file, format!("{LEAST}{lines}")).unwrap();
+    fs::write(&file, text).unwrap();
     Settings::read(&file)
         .and_then(|settings| Pipeline::from_settings(&settings))
         .map_err(|error| {
@@ -40,13 +49,13 @@ fn typed(settings: &[&str]) -> Result<Pipeline, ConfigError> {
 fn a_plugin_and_an_input_are_enough() {
     let pipeline = pipeline("");
     assert_eq!(pipeline.name, "clean");
-    assert!(pipeline.plugin.path.ends_with("clean.wasm"));
-    assert!(pipeline.plugin.path.is_absolute());
-    assert_eq!(pipeline.plugin.config, "");
-    assert_eq!(pipeline.plugin.allow, []);
-    assert_eq!(pipeline.plugin.memory, 256 << 20);
-    assert_eq!(pipeline.plugin.time, Duration::from_secs(1));
-    assert_eq!(pipeline.plugin.call, Duration::from_secs(30));
+    assert!(pipeline.plugins[0].path.ends_with("clean.wasm"));
+    assert!(pipeline.plugins[0].path.is_absolute());
+    assert_eq!(pipeline.plugins[0].config, "");
+    assert_eq!(pipeline.plugins[0].allow, []);
+    assert_eq!(pipeline.plugins[0].memory, 256 << 20);
+    assert_eq!(pipeline.plugins[0].time, Duration::from_secs(1));
+    assert_eq!(pipeline.plugins[0].call, Duration::from_secs(30));
     assert_eq!(pipeline.brokers, "localhost:9092");
     assert_eq!(pipeline.input.topics, ["orders"]);
     assert_eq!(pipeline.input.group, "millrace-clean");
@@ -60,6 +69,62 @@ fn a_plugin_and_an_input_are_enough() {
     assert_eq!(pipeline.linger, Duration::from_millis(5));
     assert_eq!(pipeline.workers, 1);
     assert_eq!(pipeline.drain, Duration::from_secs(20));
+}
+
+#[test]
+fn a_chain_is_called_like_its_first_plugin_and_shares_the_time_of_a_call() {
+    let pipeline = chain(
+        "[[plugin]]\npath = 'a.wasm'\nconfig = 'x'\n\
+         [[plugin]]\npath = 'b.wasm'\ncall = '20s'\n\
+         [[plugin]]\npath = 'c.wasm'\nallow = ['clock']",
+    )
+    .unwrap();
+    assert_eq!(pipeline.name, "a");
+    let [a, b, c] = &pipeline.plugins[..] else {
+        panic!("{} plugins", pipeline.plugins.len());
+    };
+    assert!(c.path.ends_with("c.wasm"));
+    assert_eq!([&*a.config, &b.config, &c.config], ["x", "", ""]);
+    assert_eq!(
+        (&a.allow[..], &c.allow[..]),
+        (&[][..], &[Capability::Clock][..])
+    );
+    let calls = [a, b, c].map(|plugin| plugin.call.as_secs());
+    assert_eq!(calls, [10, 20, 10]);
+    assert_eq!(pipeline.call(), Duration::from_secs(40));
+    assert_eq!(pipeline.longest_call(), Duration::from_secs(60));
+}
+
+#[test]
+fn each_plugin_of_a_chain_has_a_path() {
+    assert_eq!(
+        chain("[[plugin]]\npath = 'a.wasm'\n[[plugin]]\nconfig = 'x'").unwrap_err(),
+        "plugin[2].path is missing: each [[plugin]] needs its own"
+    );
+    assert_eq!(
+        chain("[[plugin]]\npath = 'a.wasm'\n[[plugin]]\npath = 'b.wasm'\nallow = ['x']")
+            .unwrap_err(),
+        "plugin[2].allow (pipeline.toml, line 6): \"x\" is no capability: there are clock, random \
+         and env:NAME"
+    );
+}
+
+#[test]
+fn a_chain_of_any_length_has_time_for_its_calls() {
+    let many = "[[plugin]]\npath = 'a.wasm'\n".repeat(12);
+    chain(&many).unwrap();
+    chain(&format!("delivery.guarantee = 'exactly-once'\n{many}")).unwrap();
+    // Both, one that begins just in time, and that one's init.
+    let two = "[[plugin]]\npath = 'a.wasm'\n[[plugin]]\npath = 'b.wasm'\ncall = '95s'";
+    let error = chain(two).unwrap_err();
+    assert!(
+        error.starts_with(
+            "plugin[2].call (pipeline.toml, line 6): a call of the plugins, all together, may \
+             take 205s, and 95s more"
+        ),
+        "{error}"
+    );
+    chain(&two.replace("95s", "94s")).unwrap();
 }
 
 #[test]
@@ -188,7 +253,7 @@ fn counts_have_a_most() {
 #[test]
 fn sizes_are_read() {
     let pipeline = pipeline("plugin.memory = '64MiB'\nbatch.max_bytes = '1kB'");
-    assert_eq!(pipeline.plugin.memory, 64 << 20);
+    assert_eq!(pipeline.plugins[0].memory, 64 << 20);
     assert_eq!(pipeline.max_bytes, 1000);
 }
 
@@ -275,9 +340,7 @@ fn a_group_has_a_name() {
 #[test]
 fn capabilities_have_names() {
     assert_eq!(
-        pipeline("plugin.allow = ['clock', 'random', 'env:HOME']")
-            .plugin
-            .allow,
+        pipeline("plugin.allow = ['clock', 'random', 'env:HOME']").plugins[0].allow,
         [
             Capability::Clock,
             Capability::Random,
@@ -376,7 +439,7 @@ fn the_topics_that_a_plugin_may_name_are_globs() {
 #[test]
 fn a_plugins_configuration_is_handed_on_as_it_is() {
     assert_eq!(
-        pipeline("plugin.config = ' {\"a\": 1}\\n'").plugin.config,
+        pipeline("plugin.config = ' {\"a\": 1}\\n'").plugins[0].config,
         " {\"a\": 1}\\n"
     );
 }
@@ -388,7 +451,7 @@ fn a_plugins_configuration_may_stand_in_a_file() {
     fs::write(&file, "{}\n").unwrap();
     let config = format!("plugin.config=@{}", file.display());
     let pipeline = typed(&["plugin.path=p.wasm", "input.topics=a", &config]).unwrap();
-    assert_eq!(pipeline.plugin.config, "{}\n");
+    assert_eq!(pipeline.plugins[0].config, "{}\n");
 }
 
 #[test]
@@ -398,7 +461,7 @@ fn a_plugins_configuration_file_is_relative_to_the_pipeline_file() {
     let file = folder.path().join("pipeline.toml");
     fs::write(&file, format!("{LEAST}plugin.config = '@config.json'")).unwrap();
     let pipeline = Pipeline::from_settings(&Settings::read(&file).unwrap()).unwrap();
-    assert_eq!(pipeline.plugin.config, "{}");
+    assert_eq!(pipeline.plugins[0].config, "{}");
 }
 
 #[test]

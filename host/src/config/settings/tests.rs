@@ -195,13 +195,34 @@ fn one_plugin_may_be_a_list_of_one() {
 }
 
 #[test]
-fn two_plugins_are_refused_as_a_chain() {
-    let error = error("name = 'n'\n[[plugin]]\npath = 'a'\n[[plugin]]\npath = 'b'");
+fn several_plugins_have_settings_of_their_own_with_their_places() {
+    let settings =
+        settings("[[plugin]]\npath = 'a.wasm'\nmemory = '1MiB'\n[[plugin]]\npath = 'b.wasm'");
+    assert_eq!(settings.plugins(), 2);
+    let path = |key| settings.path(key).unwrap().unwrap();
+    assert_eq!(path("plugin.path"), Path::new("dir/a.wasm"));
+    assert_eq!(path("plugin[2].path"), Path::new("dir/b.wasm"));
     assert_eq!(
-        error,
-        "dir/pipeline.toml, line 2: 2 plugins are given; this version of host runs one plugin, \
-         not a chain"
+        settings.place("plugin[2].path"),
+        "plugin[2].path (dir/pipeline.toml, line 5)"
     );
+    assert_eq!(settings.size("plugin[2].memory").unwrap(), None);
+}
+
+#[test]
+fn a_wrong_key_of_a_later_plugin_is_named_with_its_line() {
+    assert_eq!(
+        error("[[plugin]]\npath = 'a'\n[[plugin]]\npath = 'b'\nmemry = '1MiB'"),
+        "dir/pipeline.toml, line 5: unknown key plugin.memry (the nearest known one is \
+         plugin.memory)"
+    );
+}
+
+#[test]
+fn a_later_plugins_keys_are_no_keys_of_the_file() {
+    let mut chain = settings("[[plugin]]\npath = 'a'\n[[plugin]]\npath = 'b'");
+    let error = chain.set("plugin[2].memory=1MiB").unwrap_err().to_string();
+    assert!(error.contains("unknown key plugin[2].memory"), "{error}");
 }
 
 #[test]

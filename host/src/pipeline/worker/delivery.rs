@@ -388,10 +388,20 @@ where
             // A plugin may say anything, of any length.
             reason: dead_letter::cut(&reason).to_owned(),
         };
-        let again = !lane.rejected.insert(record.offset());
-        let mut fallen = self
+        let again = lane.rejected.contains(&record.offset());
+        let fallen = self
             .errors
-            .rejected(rejected, again, record, SystemTime::now())?;
+            .rejected(rejected, again, record, SystemTime::now());
+        let mut fallen = match fallen {
+            Ok(fallen) => fallen,
+            Err(failure) => {
+                return match self.takes_plugin_back(&failure) {
+                    true => Ok(()),
+                    false => Err(failure),
+                };
+            }
+        };
+        lane.rejected.insert(record.offset());
         if !again {
             let letter = fallen.letter.is_some();
             self.counters.rejected(&fallen.rejected, letter);

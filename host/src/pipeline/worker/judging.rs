@@ -5,7 +5,7 @@ use super::{Pace, Worker};
 use crate::pipeline::batch;
 use crate::pipeline::isolate;
 use crate::pipeline::lane::Later;
-use crate::pipeline::ports::{Failure, Fault, Halt, Judge, OffsetStore, Sink, Source};
+use crate::pipeline::ports::{Failure, Fault, Halt, Interrupted, Judge, OffsetStore, Sink, Source};
 use crate::pipeline::pulse::Spot;
 use crate::record::{Decoded, Judged, Record};
 
@@ -124,7 +124,14 @@ where
                 }
                 return Ok(Pace::Idle);
             }
-            Halt::Fault(_, Fault::Fatal(error)) => return Err(Failure::Fatal(error)),
+            Halt::Fault(_, Fault::Fatal(error)) => {
+                let interrupted = error.is::<Interrupted>();
+                let failure = Failure::Fatal(error);
+                return match !interrupted && self.takes_plugin_back(&failure) {
+                    true => Ok(Pace::Busy),
+                    false => Err(failure),
+                };
+            }
             Halt::Fault(stage, fault @ Fault::Broke(_)) => (stage, isolate::Kind::Broke, fault),
             Halt::Fault(stage, fault @ Fault::TimedOut(_)) => {
                 (stage, isolate::Kind::TimedOut, fault)

@@ -17,6 +17,8 @@ fn settings(path: PathBuf, config: &str) -> Plugin {
         memory: 64 * MIB,
         time: Duration::from_millis(100),
         call: Duration::from_secs(10),
+        watch: false,
+        canary: None,
     }
 }
 

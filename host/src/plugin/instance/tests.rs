@@ -1,5 +1,4 @@
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::*;
@@ -44,6 +43,8 @@ fn instance_with(memory: usize, body: &str) -> Instance {
         memory,
         time: Duration::from_millis(100),
         call: Duration::from_secs(10),
+        watch: false,
+        canary: None,
     };
     let engine = Engine::new().unwrap();
     let bytes = wat::parse_str(text).unwrap();
@@ -233,7 +234,7 @@ fn an_instance_that_leaks_is_replaced_before_it_breaks() {
         assert_eq!(call(&mut instance, 10).unwrap(), 10);
     }
     // Three calls are 48 MiB and a little: more than three quarters.
-    let recycled = instance.guest.component.recycled.load(Ordering::Relaxed);
+    let recycled = instance.place.guest.component.tally.sum().recycled;
     assert!((25..=34).contains(&recycled), "{recycled}");
 }
 
@@ -243,8 +244,8 @@ fn an_instance_that_does_not_grow_is_kept() {
     for _ in 0..100 {
         call(&mut instance, 10).unwrap();
     }
-    assert_eq!(instance.guest.component.recycled.load(Ordering::Relaxed), 0);
-    assert!(instance.guest.running.is_some());
+    assert_eq!(instance.place.guest.component.tally.sum().recycled, 0);
+    assert!(instance.place.guest.running.is_some());
 }
 
 #[test]
@@ -264,7 +265,7 @@ fn a_call_finds_a_fresh_instance_after_a_discard() {
 #[test]
 fn a_call_that_is_given_up_is_no_fault_of_the_plugins() {
     let mut instance = instance("(loop br 0)");
-    let engine = instance.guest.component.engine.clone();
+    let engine = instance.place.guest.component.engine.clone();
     let giving_up = std::thread::spawn(move || engine.give_up());
     match call(&mut instance, 100) {
         Err(Fault::Fatal(error)) => assert!(error.is::<Interrupted>(), "{error}"),

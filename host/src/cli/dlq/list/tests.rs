@@ -91,6 +91,22 @@ fn each_plugin_digest_and_stage_has_groups_of_its_own() {
 }
 
 #[test]
+fn each_plugin_of_a_chain_is_named_with_its_digest() {
+    let chain = |names, digests| {
+        let one = letter(0, 1, 0, "transform", "r");
+        let one = with(one, "millrace.plugin", names);
+        let groups = list(&[with(one, "millrace.plugin-digest", digests)]);
+        plugins(groups.sorted()[0].0)
+    };
+    assert_eq!(
+        chain("a,b", "0123456789,abcdef012345"),
+        "a@01234567,b@abcdef01"
+    );
+    // A name may have a comma of its own.
+    assert_eq!(chain("a,b", "0123456789"), "a,b@01234567");
+}
+
+#[test]
 fn a_group_as_json_names_its_newest_letter() {
     let first = with(
         letter(0, 5, 3, "transform", "r"),

@@ -61,7 +61,8 @@ fn simulate(guarantee: Guarantee, seed: u64, sabotage: Option<Sabotage>) -> Run 
             let face = || Sabotaged::new(port.clone(), sabotage, memory.clone());
             let ports = (face(), face(), face(), face());
             let mut worker = Worker::new(ports, plan.settings.clone(), Arc::default(), None);
-            let result = worker.run(|| port.world().stopping().then_some(std::time::Duration::ZERO));
+            let result =
+                worker.run(|| port.world().stopping().then_some(std::time::Duration::ZERO));
             if port.world().end(result) {
                 break;
             }

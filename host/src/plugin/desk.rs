@@ -1,0 +1,114 @@
+//! Where one plugin's guests are handed over to one worker, and where what it has no
+//! use for any more is picked up: whoever watches the plugins puts news here, and the
+//! worker takes them between two batches.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::guest::Guest;
+use super::id::PluginId;
+use crate::doorbell::Doorbell;
+use crate::record::{NextOffset, TopicPartition};
+
+/// What a worker is told.
+pub enum News {
+    /// This one takes the other's place.
+    Swap(Guest),
+    /// This one gets a share of the calls, from 0 to 1.
+    Try(Guest, f64),
+    /// The one that is tried takes the other's place.
+    Promote,
+    /// The one that is tried goes.
+    Recall,
+}
+
+/// Since when a worker runs a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    pub plugin: PluginId,
+    pub at: SystemTime,
+    /// The first record of each partition that it got, or will.
+    pub from: Vec<(TopicPartition, NextOffset)>,
+    /// How long the worker stood still for it.
+    pub pause: Duration,
+}
+
+/// See the module's words.
+#[derive(Default)]
+pub struct Desk {
+    has_news: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    news: Vec<News>,
+    bell: Option<Doorbell>,
+    taken: Option<Taken>,
+    /// Guests that nobody calls any more. To drop one takes its time.
+    gone: Vec<Guest>,
+    /// Why the worker went back to the version before.
+    taken_back: Option<String>,
+}
+
+impl Desk {
+    /// Rings when there are news.
+    pub fn rings(&self, bell: Doorbell) {
+        self.lock().bell = Some(bell);
+    }
+
+    /// For the worker.
+    pub fn put(&self, news: News) {
+        let mut inner = self.lock();
+        inner.news.push(news);
+        self.has_news.store(true, Ordering::Release);
+        if let Some(bell) = &inner.bell {
+            bell.ring();
+        }
+    }
+
+    pub fn has_news(&self) -> bool {
+        self.has_news.load(Ordering::Acquire)
+    }
+
+    pub(super) fn take(&self) -> Vec<News> {
+        let mut inner = self.lock();
+        self.has_news.store(false, Ordering::Release);
+        std::mem::take(&mut inner.news)
+    }
+
+    pub(super) fn has_taken(&self, taken: Taken) {
+        self.lock().taken = Some(taken);
+    }
+
+    pub(super) fn leave(&self, guest: Guest) {
+        self.lock().gone.push(guest);
+    }
+
+    pub(super) fn has_taken_back(&self, taken: Taken, why: &str) {
+        let mut inner = self.lock();
+        inner.taken = Some(taken);
+        inner.taken_back = Some(why.to_owned());
+    }
+
+    /// Since when the worker runs what it runs; `None`: since the start.
+    pub fn taken(&self) -> Option<Taken> {
+        self.lock().taken.clone()
+    }
+
+    /// Why the worker went back to the version before, told once.
+    pub fn taken_back(&self) -> Option<String> {
+        self.lock().taken_back.take()
+    }
+
+    /// Drops the guests that nobody calls any more.
+    pub fn clear(&self) {
+        let gone = std::mem::take(&mut self.lock().gone);
+        drop(gone);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,203 @@
+//! A plugin's place in a worker: the guest that works there, the one before it while
+//! the new one has not shown that it works, and one that is only tried. What the next
+//! guest is, the plugin's desk says.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use wasmtime::Store;
+
+use super::component::Component;
+use super::desk::{Desk, News, Taken};
+use super::guest::{Asked, Guest};
+use super::id::PluginId;
+use super::kind::{Exports, Kind};
+use super::state::State;
+use crate::pipeline::ports::{Fatal, Fault};
+use crate::record::{NextOffset, TopicPartition};
+use crate::telemetry;
+
+/// See the module's words.
+pub struct Place {
+    pub(super) guest: Guest,
+    /// Where the worker goes back to, as long as `guest` has answered well for no
+    /// record in any worker.
+    before: Option<Guest>,
+    trial: Option<Trial>,
+    desk: Arc<Desk>,
+}
+
+/// A guest that gets some of the calls.
+struct Trial {
+    pub(super) guest: Guest,
+    /// From 0 to 1.
+    share: f64,
+    /// What it has a claim to. From 1 on the next call is its.
+    claim: f64,
+}
+
+impl Place {
+    /// Makes an instance and calls its `init`. An error of that refuses the plugin.
+    pub fn new(component: &Arc<Component>, kinds: &[Kind]) -> Result<Self, Fatal> {
+        component.is_for(kinds)?;
+        Ok(Self {
+            guest: Guest::new(component)?,
+            before: None,
+            trial: None,
+            desk: Arc::default(),
+        })
+    }
+
+    /// Where the next guest is handed over.
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.desk
+    }
+
+    /// What works there.
+    pub fn id(&self) -> &PluginId {
+        &self.guest.component.id
+    }
+
+    /// One call, at `latest` (milliseconds since the epoch), which owes so many
+    /// answers, or why it gave none; `failed` says which answers are failures. Where
+    /// a guest that is tried does not do well, the other one is asked, too, and its
+    /// answers count: a trial costs no record anything.
+    pub fn call<T>(
+        &mut self,
+        asked: Asked,
+        latest: Option<i64>,
+        failed: impl Fn(&T) -> bool,
+        call: impl Fn(&mut Store<State>, &Exports) -> wasmtime::Result<Vec<T>>,
+    ) -> Result<Vec<T>, Fault> {
+        let run = |guest: &mut Guest| {
+            if let Some(latest) = latest {
+                guest.at(latest);
+            }
+            let begun = Instant::now();
+            let answer = guest.call(asked, &call);
+            let tally = &guest.component.tally;
+            match &answer {
+                Ok(answers) => {
+                    let failures = answers.iter().filter(|answer| failed(answer)).count();
+                    tally.answered(answers.len(), failures, begun.elapsed());
+                    (failures == 0, answer)
+                }
+                // Nobody waits for it any more, or it can't be made: no news of it.
+                Err(Fault::Fatal(_)) => (false, answer),
+                Err(_) => {
+                    tally.broke(asked.count, begun.elapsed());
+                    (false, answer)
+                }
+            }
+        };
+        if let Some(trial) = &mut self.trial
+            && trial.is_due()
+            && let (true, answer) = run(&mut trial.guest)
+        {
+            return answer;
+        }
+        let (_, answer) = run(&mut self.guest);
+        if self.before.is_some() && self.guest.component.tally.sum().has_worked() {
+            let proven = self.before.take();
+            proven.into_iter().for_each(|gone| self.desk.leave(gone));
+        }
+        answer
+    }
+
+    pub fn has_news(&self) -> bool {
+        self.desk.has_news()
+    }
+
+    /// Does what the desk says; `from`: what each partition goes on with.
+    pub fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) {
+        if !self.has_news() {
+            return;
+        }
+        let begun = Instant::now();
+        for news in self.desk.take() {
+            match news {
+                News::Swap(guest) => {
+                    self.recall();
+                    self.swap(guest, from, begun);
+                }
+                News::Try(guest, share) => {
+                    self.recall();
+                    self.trial = Some(Trial {
+                        guest,
+                        share,
+                        claim: 0.0,
+                    });
+                }
+                News::Promote => {
+                    if let Some(trial) = self.trial.take() {
+                        self.swap(trial.guest, from, begun);
+                    }
+                }
+                News::Recall => self.recall(),
+            }
+        }
+    }
+
+    fn swap(&mut self, guest: Guest, from: &[(TopicPartition, NextOffset)], begun: Instant) {
+        let old = std::mem::replace(&mut self.guest, guest);
+        match self.before {
+            // It has not shown that it works: nothing to go back to.
+            Some(_) => self.desk.leave(old),
+            None => self.before = Some(old),
+        }
+        let taken = self.taken(from, begun.elapsed());
+        telemetry::plugin_swapped(&taken.plugin, from, taken.pause);
+        self.desk.has_taken(taken);
+    }
+
+    fn recall(&mut self) {
+        self.trial
+            .take()
+            .into_iter()
+            .for_each(|trial| self.desk.leave(trial.guest));
+    }
+
+    /// Goes back to the guest before, if there is one: this one has answered well for
+    /// no record, and the run would end for it.
+    pub fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
+        let begun = Instant::now();
+        let Some(before) = self.before.take() else {
+            return false;
+        };
+        let bad = std::mem::replace(&mut self.guest, before);
+        telemetry::plugin_taken_back(&bad.component.id, self.id(), why);
+        self.desk.leave(bad);
+        let taken = self.taken(from, begun.elapsed());
+        self.desk.has_taken_back(taken, why);
+        true
+    }
+
+    fn taken(&self, from: &[(TopicPartition, NextOffset)], pause: Duration) -> Taken {
+        Taken {
+            plugin: self.id().clone(),
+            at: SystemTime::now(),
+            from: from.to_vec(),
+            pause,
+        }
+    }
+
+    /// The next calls find fresh instances.
+    pub fn discard(&mut self) {
+        self.guest.discard();
+        if let Some(trial) = &mut self.trial {
+            trial.guest.discard();
+        }
+    }
+}
+
+impl Trial {
+    /// Whether the next call is its.
+    fn is_due(&mut self) -> bool {
+        self.claim += self.share;
+        let due = self.claim >= 1.0;
+        if due {
+            self.claim -= 1.0;
+        }
+        due
+    }
+}

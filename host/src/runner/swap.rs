@@ -1,0 +1,618 @@
+//! The plugins of a running pipeline, and how they change. One thread looks at their
+//! files, and does what it is asked: a new version is read, checked, compiled by a
+//! child, and instantiated for every worker, `init` included; only then is it put on
+//! the workers' desks. Where any of that fails, the old version goes on.
+
+mod canary;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, anyhow, bail};
+
+use self::canary::Outcome;
+use self::watch::Watch;
+use crate::config::{Canary, Plugin};
+use crate::pipeline::ports::Fatal;
+use crate::plugin::compile::Compiler;
+use crate::plugin::component::{Component, File, Loaded};
+use crate::plugin::desk::{Desk, News};
+use crate::plugin::tally::Sum;
+use crate::plugin::{Engine, Guest, Kind, PluginId, THREAD_STACK};
+use crate::stop::Stop;
+use crate::telemetry::{self, Counters, PluginState, Refusal, WorkerState};
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How often a file is read again that changes while it is read.
+const READS: usize = 20;
+
+/// What a plugin file is used for in the pipeline.
+pub struct Use {
+    /// `transform`, or the key that names it, such as `decode.value`.
+    pub role: String,
+    pub kind: Kind,
+    pub settings: Plugin,
+    pub component: Arc<Component>,
+    /// One a worker.
+    pub desks: Vec<Arc<Desk>>,
+}
+
+/// What somebody asks for.
+enum Request {
+    /// Reads every file again.
+    Reload,
+    /// Puts this in the place of the file with this name.
+    Upload { name: String, bytes: Vec<u8> },
+    /// Takes the last swap of this plugin back.
+    RollBack { name: String },
+}
+
+/// Where a [`Swapper`] is asked. Clones are the same.
+#[derive(Clone)]
+pub struct Handle {
+    requests: Sender<(Request, Sender<Result<String, Fatal>>)>,
+}
+
+impl Handle {
+    /// Reads every plugin file again. Says what came of it, or why not all of them
+    /// could be taken: then the old ones go on.
+    pub fn reload(&self) -> Result<String, Fatal> {
+        self.ask(Request::Reload)
+    }
+
+    /// Takes `bytes` as the file of the plugin `name`, and keeps them there, so that
+    /// the next start runs the same.
+    pub fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<String, Fatal> {
+        let name = name.to_owned();
+        self.ask(Request::Upload { name, bytes })
+    }
+
+    /// Goes back to the version that ran before.
+    pub fn roll_back(&self, name: &str) -> Result<String, Fatal> {
+        let name = name.to_owned();
+        self.ask(Request::RollBack { name })
+    }
+
+    fn ask(&self, request: Request) -> Result<String, Fatal> {
+        let (reply, answer) = channel();
+        let ended = || anyhow!("the run ends");
+        self.requests.send((request, reply)).map_err(|_| ended())?;
+        answer.recv().map_err(|_| ended())?
+    }
+}
+
+/// See the module's words. Ends with the run, and when it is dropped.
+pub struct Swapper {
+    handle: Handle,
+    stop: Arc<Stop>,
+    engine: Engine,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Swapper {
+    pub fn start(
+        engine: &Engine,
+        uses: Vec<Use>,
+        stop: &Arc<Stop>,
+        hangup: &Arc<AtomicBool>,
+        counters: &Arc<Counters>,
+    ) -> Result<Self, Fatal> {
+        let (requests, asked) = channel();
+        let handle = Handle { requests };
+        let mut keeper = Keeper {
+            engine: engine.clone(),
+            plugins: by_file(uses),
+            stop: Arc::clone(stop),
+            hangup: Arc::clone(hangup),
+            counters: Arc::clone(counters),
+        };
+        keeper.publish();
+        let thread = thread::Builder::new()
+            .name("plugins".to_owned())
+            .stack_size(THREAD_STACK)
+            .spawn(move || keeper.work(&asked))
+            .context("the thread that looks after the plugins could not be started")?;
+        Ok(Self {
+            handle,
+            stop: Arc::clone(stop),
+            engine: engine.clone(),
+            thread: Some(thread),
+        })
+    }
+
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+}
+
+impl Drop for Swapper {
+    /// To be dropped when no worker is left: it ends every call.
+    fn drop(&mut self) {
+        self.stop.request();
+        self.engine.give_up();
+        if let Some(thread) = self.thread.take() {
+            // One that panicked has nothing more to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Uses of one file belong together: they change at once.
+fn by_file(uses: Vec<Use>) -> Vec<Watched> {
+    let mut plugins: Vec<Watched> = Vec::new();
+    for of_file in uses {
+        let path = &of_file.settings.path;
+        match plugins.iter_mut().find(|plugin| plugin.path == *path) {
+            Some(plugin) => plugin.uses.push(of_file),
+            None => plugins.push(Watched {
+                id: of_file.component.id.clone(),
+                path: path.clone(),
+                watch: of_file.settings.watch.then(|| Watch::new(path)),
+                since: SystemTime::now(),
+                previous: None,
+                trial: None,
+                refused: None,
+                swaps: 0,
+                uses: vec![of_file],
+            }),
+        }
+    }
+    plugins
+}
+
+/// A plugin file in use.
+struct Watched {
+    /// What runs, or is about to.
+    id: PluginId,
+    path: PathBuf,
+    watch: Option<Watch>,
+    since: SystemTime,
+    /// What ran before, of each use.
+    previous: Option<Version>,
+    trial: Option<Trial>,
+    /// What was not taken, or was taken back.
+    refused: Option<Refusal>,
+    swaps: u64,
+    uses: Vec<Use>,
+}
+
+impl Watched {
+    fn state(&self) -> PluginState {
+        let sums = self.uses.iter().map(|of| of.component.tally.sum());
+        let workers = self.uses.iter().flat_map(|of| {
+            of.desks
+                .iter()
+                .enumerate()
+                .map(|(worker, desk)| WorkerState {
+                    worker,
+                    role: of.role.clone(),
+                    taken: desk.taken(),
+                })
+        });
+        PluginState {
+            id: self.id.clone(),
+            path: self.path.clone(),
+            roles: self.uses.iter().map(|of| of.role.clone()).collect(),
+            since: self.since,
+            sum: sums.fold(Sum::default(), |all, one| all + one),
+            swaps: self.swaps,
+            previous: self.previous.as_ref().map(|old| Arc::clone(&old.id.digest)),
+            tried: self
+                .trial
+                .as_ref()
+                .map(|trial| Arc::clone(&trial.version.id.digest)),
+            refused: self.refused.clone(),
+            workers: workers.collect(),
+        }
+    }
+}
+
+/// One version of a file, ready for each of its uses.
+#[derive(Clone)]
+struct Version {
+    id: PluginId,
+    components: Vec<Arc<Component>>,
+}
+
+/// A version that is tried.
+struct Trial {
+    version: Version,
+    canary: Canary,
+    begun: Instant,
+    /// What the old one had done when it began, of each use.
+    before: Vec<Sum>,
+}
+
+/// What came of reading a file.
+enum Read {
+    Unchanged,
+    Swapped,
+    Tried,
+}
+
+/// The thread's own.
+struct Keeper {
+    engine: Engine,
+    plugins: Vec<Watched>,
+    stop: Arc<Stop>,
+    /// SIGHUP came, which asks for a reload.
+    hangup: Arc<AtomicBool>,
+    counters: Arc<Counters>,
+}
+
+impl Keeper {
+    fn work(&mut self, asked: &Receiver<(Request, Sender<Result<String, Fatal>>)>) {
+        while !self.stop.requested() {
+            match asked.recv_timeout(LOOK) {
+                Ok((request, reply)) => {
+                    let answer = self.answer(request);
+                    self.publish();
+                    // Whoever asked may have gone.
+                    let _ = reply.send(answer);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.hangup.swap(false, Ordering::Relaxed) {
+                self.reload();
+            }
+            for index in 0..self.plugins.len() {
+                self.look(index);
+            }
+            self.publish();
+        }
+    }
+
+    /// Looks after one plugin: at its file, and at what became of its last version.
+    fn look(&mut self, index: usize) {
+        let plugin = &mut self.plugins[index];
+        plugin
+            .uses
+            .iter()
+            .flat_map(|of| &of.desks)
+            .for_each(|desk| desk.clear());
+        let taken_back = plugin
+            .uses
+            .iter()
+            .flat_map(|of| &of.desks)
+            .filter_map(|desk| desk.taken_back());
+        if let Some(why) = taken_back.collect::<Vec<_>>().last() {
+            self.taken_back(index, why);
+        }
+        self.look_at_trial(index);
+        let plugin = &mut self.plugins[index];
+        let changed = plugin
+            .watch
+            .as_mut()
+            .is_some_and(|watch| watch.has_changed(Instant::now()));
+        if changed && let Err(error) = self.read(index, false) {
+            self.refuse(index, &error);
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Result<String, Fatal> {
+        match request {
+            Request::Reload => {
+                let outcomes = self.reload();
+                let said: Result<Vec<String>, Fatal> = outcomes.into_iter().collect();
+                Ok(said?.join("\n"))
+            }
+            Request::Upload { name, bytes } => {
+                let index = self.find(&name)?;
+                self.upload(index, &bytes)
+            }
+            Request::RollBack { name } => {
+                let index = self.find(&name)?;
+                self.roll_back(index)
+            }
+        }
+    }
+
+    /// Reads every file again. What became of each.
+    fn reload(&mut self) -> Vec<Result<String, Fatal>> {
+        let mut outcomes = Vec::with_capacity(self.plugins.len());
+        for index in 0..self.plugins.len() {
+            outcomes.push(match self.read(index, true) {
+                Ok(read) => Ok(self.says(index, &read)),
+                Err(error) => {
+                    self.refuse(index, &error);
+                    Err(error)
+                }
+            });
+        }
+        outcomes
+    }
+
+    fn find(&self, name: &str) -> Result<usize, Fatal> {
+        let is = |plugin: &Watched| *plugin.id.name == *name;
+        let mut found = self
+            .plugins
+            .iter()
+            .enumerate()
+            .filter(|(_, plugin)| is(plugin));
+        match (found.next(), found.next()) {
+            (Some((index, _)), None) => Ok(index),
+            (Some(_), Some(_)) => bail!(NoSuch(format!("several plugins are called {name}"))),
+            (None, _) => {
+                let names: Vec<&str> = self.plugins.iter().map(|plugin| &*plugin.id.name).collect();
+                bail!(NoSuch(format!(
+                    "no plugin is called {name}: there are {}",
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
+    fn says(&self, index: usize, read: &Read) -> String {
+        let plugin = &self.plugins[index];
+        match read {
+            Read::Unchanged => format!("{} is unchanged", plugin.id),
+            Read::Swapped => format!("{} takes over", plugin.id),
+            Read::Tried => match &plugin.trial {
+                Some(trial) => format!("{} is tried beside {}", trial.version.id, plugin.id),
+                None => format!("{} runs", plugin.id),
+            },
+        }
+    }
+
+    /// Reads a plugin's file, and lets it take over, or be tried, if it is another
+    /// one. One that was refused is tried again only where it is `asked` for.
+    fn read(&mut self, index: usize, asked: bool) -> Result<Read, Fatal> {
+        let plugin = &mut self.plugins[index];
+        let file = read_whole(plugin)?;
+        let is_refused = |refused: &Refusal| *refused.digest == *file.id.digest;
+        let tried = plugin.trial.as_ref().map(|trial| &trial.version.id);
+        if file.id.digest == plugin.id.digest
+            || tried.is_some_and(|tried| tried.digest == file.id.digest)
+            || (!asked && plugin.refused.as_ref().is_some_and(is_refused))
+        {
+            return Ok(Read::Unchanged);
+        }
+        self.take(index, file)
+    }
+
+    /// Makes this file's version ready, and hands it over.
+    fn take(&mut self, index: usize, file: File) -> Result<Read, Fatal> {
+        let plugin = &mut self.plugins[index];
+        for of in &plugin.uses {
+            file.check(of.kind)?;
+        }
+        let id = file.id.clone();
+        let code = file.compile(&self.engine, Compiler::Child(&self.stop))?;
+        telemetry::plugin_loaded(&id, code.loaded == Loaded::FromCache, code.took);
+        let components = plugin.uses.iter().map(|of| {
+            let mut component = Component::link(&self.engine, &of.settings, of.kind, &code)?;
+            // A chain may have numbered it.
+            component.id.name = Arc::clone(&of.component.id.name);
+            Ok(Arc::new(component))
+        });
+        let version = Version {
+            id,
+            components: components.collect::<Result<_, Fatal>>()?,
+        };
+        let canary = plugin.uses.iter().find_map(|of| of.settings.canary);
+        let guests = guests(&version, &plugin.uses)?;
+        match canary {
+            None => {
+                hand_over(&plugin.uses, guests, News::Swap);
+                self.runs(index, version);
+                Ok(Read::Swapped)
+            }
+            Some(canary) => {
+                let before = plugin.uses.iter().map(|of| of.component.tally.sum());
+                telemetry::plugin_tried(&version.id, &plugin.id, canary.share);
+                plugin.trial = Some(Trial {
+                    version,
+                    canary,
+                    begun: Instant::now(),
+                    before: before.collect(),
+                });
+                hand_over(&plugin.uses, guests, |guest| News::Try(guest, canary.share));
+                Ok(Read::Tried)
+            }
+        }
+    }
+
+    /// This version is the one that runs.
+    fn runs(&mut self, index: usize, version: Version) {
+        let plugin = &mut self.plugins[index];
+        let old = Version {
+            id: std::mem::replace(&mut plugin.id, version.id),
+            components: plugin
+                .uses
+                .iter()
+                .map(|of| Arc::clone(&of.component))
+                .collect(),
+        };
+        for (of, component) in plugin.uses.iter_mut().zip(version.components) {
+            of.component = component;
+        }
+        plugin.previous = Some(old);
+        plugin.trial = None;
+        plugin.refused = None;
+        plugin.since = SystemTime::now();
+        plugin.swaps += 1;
+        self.counters.plugin_swapped();
+    }
+
+    fn look_at_trial(&mut self, index: usize) {
+        let plugin = &mut self.plugins[index];
+        let Some(trial) = &plugin.trial else {
+            return;
+        };
+        let (mut new, mut old) = (Sum::default(), Sum::default());
+        for ((of, component), before) in plugin
+            .uses
+            .iter()
+            .zip(&trial.version.components)
+            .zip(&trial.before)
+        {
+            new = new + component.tally.sum();
+            old = old + of.component.tally.sum().since(*before);
+        }
+        match canary::judge(&trial.canary, new, old, trial.begun.elapsed()) {
+            Outcome::GoesOn => {}
+            Outcome::Promoted => {
+                let version = trial.version.clone();
+                telemetry::plugin_promoted(&version.id);
+                tell(&plugin.uses, || News::Promote);
+                self.runs(index, version);
+            }
+            Outcome::Recalled(why) => {
+                let id = trial.version.id.clone();
+                tell(&plugin.uses, || News::Recall);
+                plugin.trial = None;
+                self.refuse_version(index, &id, &why);
+            }
+        }
+    }
+
+    /// A worker went back to the version before: so do the others.
+    fn taken_back(&mut self, index: usize, why: &str) {
+        let bad = self.plugins[index].id.clone();
+        if let Err(error) = self.go_back(index) {
+            // The worker that went back goes on, and the others end with their own.
+            telemetry::plugin_stays(&bad, &error);
+        }
+        self.refuse_version(index, &bad, why);
+    }
+
+    fn roll_back(&mut self, index: usize) -> Result<String, Fatal> {
+        let plugin = &mut self.plugins[index];
+        if let Some(trial) = plugin.trial.take() {
+            tell(&plugin.uses, || News::Recall);
+            let id = trial.version.id;
+            self.refuse_version(index, &id, "it was rolled back");
+            return Ok(format!(
+                "{id} is tried no more: {} runs",
+                self.plugins[index].id
+            ));
+        }
+        let bad = plugin.id.clone();
+        self.go_back(index)?;
+        self.refuse_version(index, &bad, "it was rolled back");
+        Ok(format!("{} takes over from {bad}", self.plugins[index].id))
+    }
+
+    fn go_back(&mut self, index: usize) -> Result<(), Fatal> {
+        let plugin = &mut self.plugins[index];
+        let Some(version) = plugin.previous.clone() else {
+            bail!(NoSuch(format!(
+                "plugin {} has not been swapped: there is no version before it",
+                plugin.id
+            )));
+        };
+        let guests = guests(&version, &plugin.uses)?;
+        hand_over(&plugin.uses, guests, News::Swap);
+        self.runs(index, version);
+        self.plugins[index].previous = None;
+        Ok(())
+    }
+
+    /// Keeps the bytes as the plugin's file, once they are known to run.
+    fn upload(&mut self, index: usize, bytes: &[u8]) -> Result<String, Fatal> {
+        let path = self.plugins[index].path.clone();
+        let part = path.with_extension(format!("{}.part", std::process::id()));
+        std::fs::write(&part, bytes)
+            .with_context(|| format!("{} can't be written", part.display()))?;
+        let taken = File::of(&path, bytes.to_vec());
+        let outcome = match taken.id.digest == self.plugins[index].id.digest {
+            true => Ok(Read::Unchanged),
+            false => self.take(index, taken),
+        };
+        match outcome {
+            Ok(read) => {
+                std::fs::rename(&part, &path).with_context(|| {
+                    format!(
+                        "it runs, but {} can't be replaced: a restart runs the old one",
+                        path.display()
+                    )
+                })?;
+                if let Some(watch) = &mut self.plugins[index].watch {
+                    watch.is_read();
+                }
+                Ok(self.says(index, &read))
+            }
+            Err(error) => {
+                // It was ours, and nobody has heard of it.
+                let _ = std::fs::remove_file(&part);
+                self.refuse(index, &error);
+                Err(error)
+            }
+        }
+    }
+
+    /// The plugin's file is not taken.
+    fn refuse(&mut self, index: usize, error: &Fatal) {
+        if self.stop.requested() {
+            return;
+        }
+        let plugin = &mut self.plugins[index];
+        let digest = File::read(&plugin.path).map(|file| file.id.digest);
+        let why = format!("{error:#}");
+        self.counters.plugin_refused();
+        telemetry::plugin_refused(&plugin.path, &plugin.id, &why);
+        plugin.refused = Some(Refusal::new(&digest.unwrap_or_default(), why));
+    }
+
+    /// A version that ran, or was tried, is not taken again by itself.
+    fn refuse_version(&mut self, index: usize, id: &PluginId, why: &str) {
+        let plugin = &mut self.plugins[index];
+        self.counters.plugin_refused();
+        telemetry::plugin_recalled(id, &plugin.id, why);
+        plugin.refused = Some(Refusal::new(&id.digest, why.to_owned()));
+    }
+
+    fn publish(&self) {
+        self.counters
+            .plugins_are(self.plugins.iter().map(Watched::state).collect());
+    }
+}
+
+/// What was asked for is not there.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoSuch(String);
+
+/// The file as it was at one moment.
+fn read_whole(plugin: &mut Watched) -> Result<File, Fatal> {
+    for _ in 0..READS {
+        if let Some(watch) = &mut plugin.watch {
+            watch.is_read();
+        }
+        let file = File::read(&plugin.path)?;
+        if plugin.watch.as_ref().is_none_or(Watch::is_as_known) {
+            return Ok(file);
+        }
+    }
+    bail!("plugin {} changes while it is read", plugin.path.display())
+}
+
+/// One guest for each desk of each use.
+fn guests(version: &Version, uses: &[Use]) -> Result<Vec<Vec<Guest>>, Fatal> {
+    let of_use = |(component, of): (&Arc<Component>, &Use)| {
+        of.desks.iter().map(|_| Guest::new(component)).collect()
+    };
+    version.components.iter().zip(uses).map(of_use).collect()
+}
+
+fn hand_over(uses: &[Use], guests: Vec<Vec<Guest>>, news: impl Fn(Guest) -> News) {
+    for (of, guests) in uses.iter().zip(guests) {
+        for (desk, guest) in of.desks.iter().zip(guests) {
+            desk.put(news(guest));
+        }
+    }
+}
+
+fn tell(uses: &[Use], news: impl Fn() -> News) {
+    for desk in uses.iter().flat_map(|of| &of.desks) {
+        desk.put(news());
+    }
+}

@@ -1,0 +1,28 @@
+//! Forwards everything, with its version in the header `version`. The version is six
+//! digits in the component's bytes, which a test changes: so a version is another file
+//! without a build. `broken` in their place makes one that traps on every record.
+
+use std::hint::black_box;
+
+use millrace_sdk::{Header, Message, Output, Result, Source, Transform, Verdict};
+
+/// What the test looks for, and the digits behind it.
+static VERSION: [u8; 22] = *b"version-of-this:000000";
+
+struct StampsVersion;
+
+impl Transform for StampsVersion {
+    fn new(_config: &str) -> Result<Self> {
+        Ok(StampsVersion)
+    }
+
+    fn transform(&mut self, _message: Message, _source: &Source<'_>) -> Result<Verdict> {
+        let version = &black_box(&VERSION)[16..];
+        assert_ne!(version, b"broken", "this version is broken");
+        Ok(Output::source()
+            .with_header(Header::new("version", version))
+            .into())
+    }
+}
+
+millrace_sdk::plugin!(StampsVersion);
