@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 
 use super::guest::Guest;
 use super::id::PluginId;
-use crate::doorbell::Doorbell;
 use crate::record::{NextOffset, TopicPartition};
 
 /// What a worker is told.
@@ -44,28 +43,19 @@ pub struct Desk {
 #[derive(Default)]
 struct Inner {
     news: Vec<News>,
-    bell: Option<Doorbell>,
     taken: Option<Taken>,
     /// Guests that nobody calls any more. To drop one takes its time.
     gone: Vec<Guest>,
-    /// Why the worker went back to the version before.
-    taken_back: Option<String>,
+    /// From which version the worker went back to the one before, and why.
+    taken_back: Option<(PluginId, String)>,
 }
 
 impl Desk {
-    /// Rings when there are news.
-    pub fn rings(&self, bell: Doorbell) {
-        self.lock().bell = Some(bell);
-    }
-
-    /// For the worker.
+    /// For the worker, which looks before each of its rounds.
     pub fn put(&self, news: News) {
         let mut inner = self.lock();
         inner.news.push(news);
         self.has_news.store(true, Ordering::Release);
-        if let Some(bell) = &inner.bell {
-            bell.ring();
-        }
     }
 
     pub fn has_news(&self) -> bool {
@@ -86,10 +76,10 @@ impl Desk {
         self.lock().gone.push(guest);
     }
 
-    pub(super) fn has_taken_back(&self, taken: Taken, why: &str) {
+    pub(super) fn has_taken_back(&self, bad: PluginId, taken: Taken, why: &str) {
         let mut inner = self.lock();
         inner.taken = Some(taken);
-        inner.taken_back = Some(why.to_owned());
+        inner.taken_back = Some((bad, why.to_owned()));
     }
 
     /// Since when the worker runs what it runs; `None`: since the start.
@@ -97,8 +87,8 @@ impl Desk {
         self.lock().taken.clone()
     }
 
-    /// Why the worker went back to the version before, told once.
-    pub fn taken_back(&self) -> Option<String> {
+    /// From which version the worker went back to the one before, and why; told once.
+    pub fn taken_back(&self) -> Option<(PluginId, String)> {
         self.lock().taken_back.take()
     }
 

@@ -165,10 +165,11 @@ impl Place {
             return false;
         };
         let bad = std::mem::replace(&mut self.guest, before);
-        telemetry::plugin_taken_back(&bad.component.id, self.id(), why);
+        let id = bad.component.id.clone();
+        telemetry::plugin_taken_back(&id, self.id(), why);
         self.desk.leave(bad);
         let taken = self.taken(from, begun.elapsed());
-        self.desk.has_taken_back(taken, why);
+        self.desk.has_taken_back(id, taken, why);
         true
     }
 

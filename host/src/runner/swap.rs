@@ -159,6 +159,7 @@ fn by_file(uses: Vec<Use>) -> Vec<Watched> {
                 previous: None,
                 trial: None,
                 refused: None,
+                read: Arc::clone(&of_file.component.id.digest),
                 swaps: 0,
                 uses: vec![of_file],
             }),
@@ -179,6 +180,8 @@ struct Watched {
     trial: Option<Trial>,
     /// What was not taken, or was taken back.
     refused: Option<Refusal>,
+    /// The digest of the file as it was read last; empty where it could not be read.
+    read: Arc<str>,
     swaps: u64,
     uses: Vec<Use>,
 }
@@ -278,12 +281,14 @@ impl Keeper {
             .iter()
             .flat_map(|of| &of.desks)
             .for_each(|desk| desk.clear());
-        let taken_back = plugin
-            .uses
-            .iter()
-            .flat_map(|of| &of.desks)
-            .filter_map(|desk| desk.taken_back());
-        if let Some(why) = taken_back.collect::<Vec<_>>().last() {
+        let desks = plugin.uses.iter().flat_map(|of| &of.desks);
+        // Of another version than this one it is no news any more.
+        let bad = |(id, _): &(PluginId, String)| id.digest == plugin.id.digest;
+        let taken_back: Vec<_> = desks
+            .filter_map(|desk| desk.taken_back())
+            .filter(bad)
+            .collect();
+        if let Some((_, why)) = taken_back.last() {
             self.taken_back(index, why);
         }
         self.look_at_trial(index);
@@ -366,8 +371,14 @@ impl Keeper {
     /// one. One that was refused is tried again only where it is `asked` for.
     fn read(&mut self, index: usize, asked: bool) -> Result<Read, Fatal> {
         let plugin = &mut self.plugins[index];
+        plugin.read = Arc::default();
         let file = read_whole(plugin)?;
+        plugin.read = Arc::clone(&file.id.digest);
         let is_refused = |refused: &Refusal| *refused.digest == *file.id.digest;
+        if file.id.digest == plugin.id.digest && plugin.trial.take().is_some() {
+            // Whoever put it there again wants no other.
+            tell(&plugin.uses, || News::Recall);
+        }
         let tried = plugin.trial.as_ref().map(|trial| &trial.version.id);
         if file.id.digest == plugin.id.digest
             || tried.is_some_and(|tried| tried.digest == file.id.digest)
@@ -523,6 +534,7 @@ impl Keeper {
         std::fs::write(&part, bytes)
             .with_context(|| format!("{} can't be written", part.display()))?;
         let taken = File::of(&path, bytes.to_vec());
+        self.plugins[index].read = Arc::clone(&taken.id.digest);
         let outcome = match taken.id.digest == self.plugins[index].id.digest {
             true => Ok(Read::Unchanged),
             false => self.take(index, taken),
@@ -555,11 +567,10 @@ impl Keeper {
             return;
         }
         let plugin = &mut self.plugins[index];
-        let digest = File::read(&plugin.path).map(|file| file.id.digest);
         let why = format!("{error:#}");
         self.counters.plugin_refused();
         telemetry::plugin_refused(&plugin.path, &plugin.id, &why);
-        plugin.refused = Some(Refusal::new(&digest.unwrap_or_default(), why));
+        plugin.refused = Some(Refusal::new(&plugin.read, why));
     }
 
     /// A version that ran, or was tried, is not taken again by itself.
