@@ -2,7 +2,7 @@
 //! in for the verdict.
 
 use super::coded::latest;
-use crate::pipeline::ports::{Convert, Halt, Judge};
+use crate::pipeline::ports::{Convert, Halt, Judge, Versioned};
 use crate::record::{Field, Judged, Output, Payload, Record, Stage, TopicPartition, Verdict};
 
 /// See the module's words.
@@ -17,6 +17,8 @@ impl<C: Convert> Alone<C> {
         Self { codec, stage }
     }
 }
+
+impl<C> Versioned for Alone<C> {}
 
 impl<C: Convert> Judge for Alone<C> {
     fn judge<R: Record>(

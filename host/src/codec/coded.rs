@@ -8,7 +8,7 @@ use super::{Decoding, Encoding, FIELDS, How, Lack};
 use crate::config::Fields;
 use crate::doorbell::Doorbell;
 use crate::names::illegal_name;
-use crate::pipeline::ports::{Convert, Fault, Halt, Judge, Transform};
+use crate::pipeline::ports::{Convert, Fault, Halt, Judge, Transform, Versioned};
 use crate::record::{
     Decoded, Field, Judged, NextOffset, Output, Record, Seen, Shown, Stage, TopicPartition,
 };
@@ -235,7 +235,9 @@ impl<T: Transform> Judge for Coded<T> {
         self.transform.discard();
         self.each_plugin(|plugin| plugin.discard());
     }
+}
 
+impl<T: Transform> Versioned for Coded<T> {
     fn has_news(&self) -> bool {
         let codecs = FIELDS
             .iter()
@@ -243,9 +245,10 @@ impl<T: Transform> Judge for Coded<T> {
         self.transform.has_news() || codecs.into_iter().any(How::has_news)
     }
 
-    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) {
-        self.transform.renew(from);
-        self.each_plugin(|plugin| plugin.renew(from));
+    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) -> bool {
+        let mut any = self.transform.renew(from);
+        self.each_plugin(|plugin| any |= plugin.renew(from));
+        any
     }
 
     fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {

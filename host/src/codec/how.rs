@@ -49,9 +49,7 @@ impl How {
         matches!(self, Self::Avro | Self::JsonSchema)
     }
 
-    /// Whether its plugin has news ([`Transform::has_news`]).
-    ///
-    /// [`Transform::has_news`]: crate::pipeline::ports::Transform::has_news
+    /// Whether its plugin has news.
     pub fn has_news(&self) -> bool {
         match self {
             Self::Plugin(plugin) => plugin.has_news(),

@@ -48,6 +48,8 @@ struct Says {
     discarded: usize,
 }
 
+impl crate::pipeline::ports::Versioned for Says {}
+
 impl Transform for Says {
     fn process<R: Record>(
         &mut self,
@@ -71,6 +73,8 @@ impl Transform for Says {
 /// Upper-cases, and says of which topic; fails what begins with `bad`, breaks at
 /// `poison`.
 struct Shouts;
+
+impl crate::pipeline::ports::Versioned for Shouts {}
 
 impl Convert for Shouts {
     fn convert(

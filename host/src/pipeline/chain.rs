@@ -13,7 +13,7 @@ use self::held::Held;
 use self::join::join;
 use self::passed::Passed;
 use crate::pipeline::batch::Limits;
-use crate::pipeline::ports::{Fault, Transform};
+use crate::pipeline::ports::{Fault, Transform, Versioned};
 use crate::record::{NextOffset, Record, TopicPartition, Verdict};
 
 /// One plugin of a chain.
@@ -76,30 +76,28 @@ impl<T: Transform> Transform for Chain<T> {
         self.links()
             .for_each(|link| Transform::discard(&mut link.transform));
     }
+}
 
+impl<T: Transform> Versioned for Chain<T> {
     fn has_news(&self) -> bool {
         let mut links = std::iter::once(&self.first).chain(&self.rest);
-        links.any(|link| Transform::has_news(&link.transform))
+        links.any(|link| link.transform.has_news())
     }
 
-    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) {
+    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) -> bool {
         self.links()
-            .for_each(|link| Transform::renew(&mut link.transform, from));
+            .fold(false, |any, link| any | link.transform.renew(from))
     }
 
     fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
-        self.links().fold(false, |any, link| {
-            any | Transform::take_back(&mut link.transform, why, from)
-        })
+        self.links()
+            .fold(false, |any, link| any | link.transform.take_back(why, from))
     }
 
     fn digest(&self) -> Option<String> {
-        let mut digests = Transform::digest(&self.first.transform)?;
-        for link in &self.rest {
-            digests.push(',');
-            digests.push_str(&Transform::digest(&link.transform)?);
-        }
-        Some(digests)
+        let links = std::iter::once(&self.first).chain(&self.rest);
+        let digests: Option<Vec<_>> = links.map(|link| link.transform.digest()).collect();
+        digests.map(|digests| digests.join(","))
     }
 }
 

@@ -15,7 +15,7 @@ use self::transactions::Transactions;
 
 use crate::pipeline::ports::{
     Ack, Admission, Fatal, Fault, Gap, LaneId, OffsetStore, Outgoing, Refusal, Sent, Sink, Source,
-    SourceEvent, Ticket, Transaction, Transform, Unwritable,
+    SourceEvent, Ticket, Transaction, Transform, Unwritable, Versioned,
 };
 use crate::record::{
     Header, NextOffset, Output, OutputHeaders, Payload, Record, Timestamp, TopicPartition, Verdict,
@@ -205,6 +205,12 @@ pub struct State {
     pub hiccup: Option<Fault>,
     /// How often the instance was called.
     pub calls: usize,
+    /// Another version is handed over, which gives these verdicts.
+    pub next_version: Option<HashMap<(i32, i64), Verdict>>,
+    /// The verdicts of the version before, as long as it can be gone back to.
+    pub version_before: Option<HashMap<(i32, i64), Verdict>>,
+    /// What each partition went on with at the last change of versions.
+    pub changed_at: Vec<(TopicPartition, NextOffset)>,
     /// How long a call takes.
     pub call_takes: Duration,
 
@@ -685,5 +691,31 @@ impl Transform for FakePlugin {
 
     fn discard(&mut self) {
         self.0.state().calls = 0;
+    }
+}
+
+impl Versioned for FakePlugin {
+    fn has_news(&self) -> bool {
+        self.0.state().next_version.is_some()
+    }
+
+    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) -> bool {
+        let mut state = self.0.state();
+        let Some(next) = state.next_version.take() else {
+            return false;
+        };
+        state.version_before = Some(std::mem::replace(&mut state.verdicts, next));
+        state.changed_at = from.to_vec();
+        true
+    }
+
+    fn take_back(&mut self, _: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
+        let mut state = self.0.state();
+        let Some(before) = state.version_before.take() else {
+            return false;
+        };
+        state.verdicts = before;
+        state.changed_at = from.to_vec();
+        true
     }
 }

@@ -222,6 +222,8 @@ pub struct Work<B> {
     pub verdicts: VecDeque<Judged>,
     /// Those of the records behind them that are not encoded yet.
     pub judged: VecDeque<Judged>,
+    /// The records before this one have their verdicts of an earlier version.
+    pub judged_before: usize,
     /// Which of the records break the plugin.
     pub hunt: Hunt,
     /// Set while the record at `next` is being sent.
@@ -254,6 +256,7 @@ impl<B> Work<B> {
             next: 0,
             verdicts: VecDeque::new(),
             judged: VecDeque::new(),
+            judged_before: 0,
             hunt: Hunt::default(),
             open: None,
             fallen: None,

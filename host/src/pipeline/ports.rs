@@ -315,26 +315,19 @@ pub enum Commit {
     Refused(String),
 }
 
-/// The user's code.
-pub trait Transform {
-    /// One verdict a record, in order, or the fault that kept it from giving
-    /// them. After a fault the next call finds a fresh instance.
-    fn process<R: Record>(
-        &mut self,
-        partition: &TopicPartition,
-        records: &[R],
-    ) -> Result<Vec<Verdict>, Fault>;
-    /// The next call finds a fresh instance.
-    fn discard(&mut self) {}
-    /// Whether somebody has handed over another version of it.
+/// What another version can take the place of, while it runs.
+pub trait Versioned {
+    /// Whether somebody has handed one over.
     fn has_news(&self) -> bool {
         false
     }
-    /// Takes what was handed over, between two calls; `from`: what each partition
-    /// goes on with.
-    fn renew(&mut self, _from: &[(TopicPartition, NextOffset)]) {}
-    /// Goes back to the version before, where this one has answered well for no
-    /// record so far. `false`: there is none.
+    /// Takes what was handed over, between two calls; `from`: what each partition goes
+    /// on with. Says whether another version works from now on.
+    fn renew(&mut self, _from: &[(TopicPartition, NextOffset)]) -> bool {
+        false
+    }
+    /// Goes back to the version before, where this one was asked and has answered well
+    /// for no record so far. Says whether it did.
     fn take_back(&mut self, _why: &str, _from: &[(TopicPartition, NextOffset)]) -> bool {
         false
     }
@@ -345,8 +338,21 @@ pub trait Transform {
     }
 }
 
+/// The user's code.
+pub trait Transform: Versioned {
+    /// One verdict a record, in order, or the fault that kept it from giving
+    /// them. After a fault the next call finds a fresh instance.
+    fn process<R: Record>(
+        &mut self,
+        partition: &TopicPartition,
+        records: &[R],
+    ) -> Result<Vec<Verdict>, Fault>;
+    /// The next call finds a fresh instance.
+    fn discard(&mut self) {}
+}
+
 /// The user's code for a format: bytes of one kind in, bytes of another out.
-pub trait Convert: Send {
+pub trait Convert: Versioned + Send {
     /// One result a payload, in order: an error is that payload's own. `latest`:
     /// the records' latest timestamp, in milliseconds.
     fn convert(
@@ -358,16 +364,6 @@ pub trait Convert: Send {
     ) -> Result<Vec<Result<Vec<u8>, String>>, Fault>;
     /// The next call finds a fresh instance.
     fn discard(&mut self);
-    /// [`Transform::has_news`].
-    fn has_news(&self) -> bool {
-        false
-    }
-    /// [`Transform::renew`].
-    fn renew(&mut self, _from: &[(TopicPartition, NextOffset)]) {}
-    /// [`Transform::take_back`].
-    fn take_back(&mut self, _why: &str, _from: &[(TopicPartition, NextOffset)]) -> bool {
-        false
-    }
 }
 
 /// The plugin broke (it did not answer "no").
@@ -386,7 +382,7 @@ pub enum Fault {
 
 /// What stands around the user's code: records are decoded for it, and what it says
 /// is encoded.
-pub trait Judge {
+pub trait Judge: Versioned {
     /// Decodes and judges records, from the first on: one verdict a record, in
     /// order, for at least one of them.
     fn judge<R: Record>(
@@ -404,24 +400,6 @@ pub trait Judge {
 
     /// The next call finds fresh instances.
     fn discard(&mut self);
-
-    /// [`Transform::has_news`], of any of its plugins.
-    fn has_news(&self) -> bool {
-        false
-    }
-
-    /// [`Transform::renew`], of all of its plugins.
-    fn renew(&mut self, _from: &[(TopicPartition, NextOffset)]) {}
-
-    /// [`Transform::take_back`], of any of its plugins.
-    fn take_back(&mut self, _why: &str, _from: &[(TopicPartition, NextOffset)]) -> bool {
-        false
-    }
-
-    /// [`Transform::digest`].
-    fn digest(&self) -> Option<String> {
-        None
-    }
 }
 
 /// Why nothing can be said of the first record now.
@@ -453,22 +431,6 @@ impl<T: Transform> Judge for T {
 
     fn discard(&mut self) {
         Transform::discard(self);
-    }
-
-    fn has_news(&self) -> bool {
-        Transform::has_news(self)
-    }
-
-    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) {
-        Transform::renew(self, from);
-    }
-
-    fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
-        Transform::take_back(self, why, from)
-    }
-
-    fn digest(&self) -> Option<String> {
-        Transform::digest(self)
     }
 }
 

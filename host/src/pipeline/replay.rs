@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::pipeline::dead_letter::Original;
 use crate::pipeline::ports::{
     Ack, Admission, Fatal, Halt, Judge, LaneId, OffsetStore, Outgoing, Sent, Sink, Source,
-    SourceEvent, Ticket,
+    SourceEvent, Ticket, Versioned,
 };
 use crate::record::{
     Header, Held, Judged, NextOffset, Origin, Record, Stage, Timestamp, TopicPartition, Verdict,
@@ -198,6 +198,8 @@ impl<S: Source> Source for Letters<S> {
 /// Shows the plugin records as they were first read, in batches of their own
 /// topics and partitions; passes over what is not replayed.
 pub struct Again<J>(pub J);
+
+impl<J> Versioned for Again<J> {}
 
 impl<J: Judge> Judge for Again<J> {
     fn judge<R: Record>(&mut self, _: &TopicPartition, records: &[R]) -> Result<Vec<Judged>, Halt> {

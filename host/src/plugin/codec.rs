@@ -9,7 +9,7 @@ use super::desk::Desk;
 use super::guest::Asked;
 use super::kind::Kind;
 use super::place::Place;
-use crate::pipeline::ports::{Convert, Fatal, Fault};
+use crate::pipeline::ports::{Convert, Fatal, Fault, Versioned};
 use crate::record::{Field, NextOffset, TopicPartition};
 
 /// See the module's words.
@@ -62,17 +62,23 @@ impl Convert for CodecInstance {
     fn discard(&mut self) {
         self.place.discard();
     }
+}
 
+impl Versioned for CodecInstance {
     fn has_news(&self) -> bool {
         self.place.has_news()
     }
 
-    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) {
-        self.place.renew(from);
+    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) -> bool {
+        self.place.renew(from)
     }
 
     fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
         self.place.take_back(why, from)
+    }
+
+    fn digest(&self) -> Option<String> {
+        self.place.digest()
     }
 }
 

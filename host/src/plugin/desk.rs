@@ -22,6 +22,15 @@ pub enum News {
     Recall,
 }
 
+impl News {
+    fn guest(self) -> Option<Guest> {
+        match self {
+            Self::Swap(guest) | Self::Try(guest, _) => Some(guest),
+            Self::Promote | Self::Recall => None,
+        }
+    }
+}
+
 /// Since when a worker runs a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
@@ -51,9 +60,15 @@ struct Inner {
 }
 
 impl Desk {
-    /// For the worker, which looks before each of its rounds.
+    /// For the worker, which looks before each of its rounds. Another version takes
+    /// the place of what was not taken yet.
     pub fn put(&self, news: News) {
         let mut inner = self.lock();
+        if let News::Swap(_) = news {
+            let late = inner.news.drain(..).filter_map(News::guest);
+            let late: Vec<_> = late.collect();
+            inner.gone.extend(late);
+        }
         inner.news.push(news);
         self.has_news.store(true, Ordering::Release);
     }

@@ -10,7 +10,7 @@ use super::desk::Desk;
 use super::guest::Asked;
 use super::kind::Kind;
 use super::place::Place;
-use crate::pipeline::ports::{Fatal, Fault, Transform};
+use crate::pipeline::ports::{Fatal, Fault, Transform, Versioned};
 use crate::record::{NextOffset, Record, TopicPartition, Verdict};
 
 /// See the module's words.
@@ -63,13 +63,15 @@ impl Transform for Instance {
     fn discard(&mut self) {
         self.place.discard();
     }
+}
 
+impl Versioned for Instance {
     fn has_news(&self) -> bool {
         self.place.has_news()
     }
 
-    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) {
-        self.place.renew(from);
+    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) -> bool {
+        self.place.renew(from)
     }
 
     fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
@@ -77,7 +79,7 @@ impl Transform for Instance {
     }
 
     fn digest(&self) -> Option<String> {
-        Some(self.place.id().digest.to_string())
+        self.place.digest()
     }
 }
 

@@ -13,7 +13,7 @@ use super::guest::{Asked, Guest};
 use super::id::PluginId;
 use super::kind::{Exports, Kind};
 use super::state::State;
-use crate::pipeline::ports::{Fatal, Fault};
+use crate::pipeline::ports::{Fatal, Fault, Interrupted, Versioned};
 use crate::record::{NextOffset, TopicPartition};
 use crate::telemetry;
 
@@ -23,13 +23,15 @@ pub struct Place {
     /// Where the worker goes back to, as long as `guest` has answered well for no
     /// record in any worker.
     before: Option<Guest>,
+    /// Whether `guest` was asked anything here.
+    was_asked: bool,
     trial: Option<Trial>,
     desk: Arc<Desk>,
 }
 
 /// A guest that gets some of the calls.
 struct Trial {
-    pub(super) guest: Guest,
+    guest: Guest,
     /// From 0 to 1.
     share: f64,
     /// What it has a claim to. From 1 on the next call is its.
@@ -43,6 +45,7 @@ impl Place {
         Ok(Self {
             guest: Guest::new(component)?,
             before: None,
+            was_asked: false,
             trial: None,
             desk: Arc::default(),
         })
@@ -82,8 +85,8 @@ impl Place {
                     tally.answered(answers.len(), failures, begun.elapsed());
                     (failures == 0, answer)
                 }
-                // Nobody waits for it any more, or it can't be made: no news of it.
-                Err(Fault::Fatal(_)) => (false, answer),
+                // Nobody waits for it any more: no news of it.
+                Err(Fault::Fatal(error)) if error.is::<Interrupted>() => (false, answer),
                 Err(_) => {
                     tally.broke(asked.count, begun.elapsed());
                     (false, answer)
@@ -96,50 +99,24 @@ impl Place {
         {
             return answer;
         }
+        self.was_asked = true;
         let (_, answer) = run(&mut self.guest);
-        if self.before.is_some() && self.guest.component.tally.sum().has_worked() {
-            let proven = self.before.take();
-            proven.into_iter().for_each(|gone| self.desk.leave(gone));
-        }
+        self.look_at_proof();
         answer
     }
 
-    pub fn has_news(&self) -> bool {
-        self.desk.has_news()
-    }
-
-    /// Does what the desk says; `from`: what each partition goes on with.
-    pub fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) {
-        if !self.has_news() {
-            return;
-        }
-        let begun = Instant::now();
-        for news in self.desk.take() {
-            match news {
-                News::Swap(guest) => {
-                    self.recall();
-                    self.swap(guest, from, begun);
-                }
-                News::Try(guest, share) => {
-                    self.recall();
-                    self.trial = Some(Trial {
-                        guest,
-                        share,
-                        claim: 0.0,
-                    });
-                }
-                News::Promote => {
-                    if let Some(trial) = self.trial.take() {
-                        self.swap(trial.guest, from, begun);
-                    }
-                }
-                News::Recall => self.recall(),
-            }
+    /// One that has worked anywhere has nothing to be taken back for.
+    fn look_at_proof(&mut self) {
+        if self.before.is_some() && self.guest.component.tally.sum().has_worked() {
+            let gone = self.before.take();
+            gone.into_iter().for_each(|gone| self.desk.leave(gone));
         }
     }
 
     fn swap(&mut self, guest: Guest, from: &[(TopicPartition, NextOffset)], begun: Instant) {
+        self.look_at_proof();
         let old = std::mem::replace(&mut self.guest, guest);
+        self.was_asked = false;
         match self.before {
             // It has not shown that it works: nothing to go back to.
             Some(_) => self.desk.leave(old),
@@ -151,26 +128,10 @@ impl Place {
     }
 
     fn recall(&mut self) {
-        self.trial
-            .take()
+        let trial = self.trial.take();
+        trial
             .into_iter()
             .for_each(|trial| self.desk.leave(trial.guest));
-    }
-
-    /// Goes back to the guest before, if there is one: this one has answered well for
-    /// no record, and the run would end for it.
-    pub fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
-        let begun = Instant::now();
-        let Some(before) = self.before.take() else {
-            return false;
-        };
-        let bad = std::mem::replace(&mut self.guest, before);
-        let id = bad.component.id.clone();
-        telemetry::plugin_taken_back(&id, self.id(), why);
-        self.desk.leave(bad);
-        let taken = self.taken(from, begun.elapsed());
-        self.desk.has_taken_back(id, taken, why);
-        true
     }
 
     fn taken(&self, from: &[(TopicPartition, NextOffset)], pause: Duration) -> Taken {
@@ -188,6 +149,64 @@ impl Place {
         if let Some(trial) = &mut self.trial {
             trial.guest.discard();
         }
+    }
+}
+
+impl Versioned for Place {
+    fn has_news(&self) -> bool {
+        self.desk.has_news()
+    }
+
+    fn renew(&mut self, from: &[(TopicPartition, NextOffset)]) -> bool {
+        let begun = Instant::now();
+        let mut swapped = false;
+        for news in self.desk.take() {
+            match news {
+                News::Swap(guest) => {
+                    self.recall();
+                    self.swap(guest, from, begun);
+                    swapped = true;
+                }
+                News::Try(guest, share) => {
+                    self.recall();
+                    self.trial = Some(Trial {
+                        guest,
+                        share,
+                        claim: 0.0,
+                    });
+                }
+                News::Promote => {
+                    if let Some(trial) = self.trial.take() {
+                        self.swap(trial.guest, from, begun);
+                        swapped = true;
+                    }
+                }
+                News::Recall => self.recall(),
+            }
+        }
+        swapped
+    }
+
+    fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
+        let begun = Instant::now();
+        self.look_at_proof();
+        if !self.was_asked {
+            return false;
+        }
+        let Some(before) = self.before.take() else {
+            return false;
+        };
+        let bad = std::mem::replace(&mut self.guest, before);
+        let id = bad.component.id.clone();
+        telemetry::plugin_taken_back(&id, self.id(), why);
+        self.desk.leave(bad);
+        let taken = self.taken(from, begun.elapsed());
+        self.desk.has_taken_back(id, taken, why);
+        true
+    }
+
+    fn digest(&self) -> Option<String> {
+        Some(self.id().digest.to_string())
     }
 }
 

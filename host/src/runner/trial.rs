@@ -16,7 +16,7 @@ use crate::pipeline::batch::Limits;
 use crate::pipeline::chain::Chain;
 use crate::pipeline::given::{Given, GivenSource, Unkept, Unsent};
 use crate::pipeline::policy::Policy;
-use crate::pipeline::ports::{Failure, Fatal, Fault, Halt, Judge, Tap};
+use crate::pipeline::ports::{Failure, Fatal, Fault, Halt, Judge, Tap, Versioned};
 use crate::pipeline::replay::Skipped;
 use crate::pipeline::worker::{Settings, Worker};
 use crate::plugin::{CodecInstance, Component, Engine, Instance, Kind, THREAD_STACK};
@@ -155,6 +155,8 @@ impl<J> Patient<J> {
         }
     }
 }
+
+impl<J> Versioned for Patient<J> {}
 
 impl<J: Judge> Judge for Patient<J> {
     fn judge<R: Record>(

@@ -27,6 +27,8 @@ struct Says {
     discarded: Rc<RefCell<usize>>,
 }
 
+impl crate::pipeline::ports::Versioned for Says {}
+
 impl Transform for Says {
     fn process<R: Record>(
         &mut self,

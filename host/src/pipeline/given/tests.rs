@@ -16,6 +16,8 @@ struct Plugin(Arc<Mutex<Calls>>);
 /// The topic and the offsets of each.
 type Calls = Vec<(String, Vec<i64>)>;
 
+impl crate::pipeline::ports::Versioned for Plugin {}
+
 impl Transform for Plugin {
     fn process<R: Record>(
         &mut self,

@@ -395,7 +395,9 @@ where
         let mut fallen = match fallen {
             Ok(fallen) => fallen,
             Err(failure) => {
-                return match self.takes_plugin_back(&failure) {
+                // Else it is not the present version's doing.
+                let said_now = stage != Stage::Produce && work.next >= work.judged_before;
+                return match said_now && self.takes_plugin_back(&failure) {
                     true => Ok(()),
                     false => Err(failure),
                 };

@@ -16,32 +16,43 @@ where
 {
     /// Takes the plugins that were handed over.
     pub(super) fn renew(&mut self) {
-        if self.judge.has_news() {
-            let from = self.from();
-            self.judge.renew(&from);
+        if !self.judge.has_news() {
+            return;
+        }
+        let from: Vec<_> = self.lanes.iter().map(unjudged).collect();
+        if self.judge.renew(&from) {
+            for work in self.works() {
+                work.judged_before = work.next + work.verdicts.len() + work.judged.len();
+            }
             self.begin_anew();
         }
     }
 
     /// Whether the version before takes over instead of the run ending with
-    /// `failure`, for which the present one is to blame: it has answered well for no
-    /// record. What it judged and is not sent is judged again.
+    /// `failure`, for which the present one may be to blame: it has answered well for
+    /// no record. What it failed, and what it judged and is not sent, is judged again.
     pub(super) fn takes_plugin_back(&mut self, failure: &Failure) -> bool {
         let from: Vec<_> = self.lanes.iter().map(unsent).collect();
         if !self.judge.take_back(&failure.to_string(), &from) {
             return false;
         }
-        for work in self.lanes.iter_mut().filter_map(|lane| lane.work.as_mut()) {
-            work.cut_to_open();
+        for lane in &mut self.lanes {
+            if let Some(work) = &mut lane.work
+                && !work.cut_to_open()
+                && let Some(fallen) = work.fallen.take()
+            {
+                lane.rejected.remove(&fallen.rejected.position.offset);
+            }
         }
-        self.errors.forget();
+        for work in self.works() {
+            work.judged_before = 0;
+        }
         self.begin_anew();
         true
     }
 
-    /// What each partition goes on with.
-    fn from(&self) -> Vec<(TopicPartition, NextOffset)> {
-        self.lanes.iter().map(unjudged).collect()
+    fn works(&mut self) -> impl Iterator<Item = &mut Work<S::Batch>> {
+        self.lanes.iter_mut().filter_map(|lane| lane.work.as_mut())
     }
 
     /// Nothing is known of the plugin that is called next.
@@ -49,9 +60,11 @@ where
         if let Some(digest) = self.judge.digest() {
             self.errors.signed_by(digest);
         }
-        self.fresh = true;
+        self.errors.forget();
+        // Not each of its instances is a new one.
+        self.fresh = false;
         self.governor = batch::Governor::default();
-        for work in self.lanes.iter_mut().filter_map(|lane| lane.work.as_mut()) {
+        for work in self.works() {
             work.hunt = Hunt::default();
         }
     }

@@ -17,6 +17,7 @@ mod looks;
 mod policies;
 mod reaching;
 mod refusals;
+mod renewing;
 mod simulation;
 mod starting;
 mod stop;

@@ -1,3 +1,5 @@
+mod versions;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,8 +35,8 @@ impl Record for Plain {
     }
 }
 
-/// An instance whose `process` does this (`plugin.wat`), with so much memory.
-fn instance_with(memory: usize, body: &str) -> Instance {
+/// A component whose `process` does this (`plugin.wat`), with so much memory.
+fn component_with(engine: &Engine, memory: usize, body: &str) -> Arc<Component> {
     let text = include_str!("plugin.wat").replace("(;body;)", body);
     let settings = Plugin {
         path: PathBuf::from("test.wasm"),
@@ -46,10 +48,13 @@ fn instance_with(memory: usize, body: &str) -> Instance {
         watch: false,
         canary: None,
     };
-    let engine = Engine::new().unwrap();
     let bytes = wat::parse_str(text).unwrap();
-    let component = Component::of_bytes(&engine, &settings, Kind::Transform, &bytes);
-    Instance::new(&Arc::new(component)).unwrap()
+    let component = Component::of_bytes(engine, &settings, Kind::Transform, &bytes);
+    Arc::new(component)
+}
+
+fn instance_with(memory: usize, body: &str) -> Instance {
+    Instance::new(&component_with(&Engine::new().unwrap(), memory, body)).unwrap()
 }
 
 fn instance(body: &str) -> Instance {

@@ -31,6 +31,8 @@ struct Between(Rc<RefCell<Codecs>>);
 
 struct Coded(FakePlugin, Between);
 
+impl crate::pipeline::ports::Versioned for Coded {}
+
 impl Judge for Coded {
     fn judge<R: Record>(
         &mut self,

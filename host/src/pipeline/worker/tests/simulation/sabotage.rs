@@ -355,6 +355,8 @@ impl OffsetStore for Sabotaged {
     }
 }
 
+impl crate::pipeline::ports::Versioned for Sabotaged {}
+
 impl Judge for Sabotaged {
     fn judge<R: Record>(
         &mut self,

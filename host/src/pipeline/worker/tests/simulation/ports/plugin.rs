@@ -12,6 +12,8 @@ use crate::pipeline::worker::tests::simulation::trace::{Answer, Event};
 use crate::pipeline::worker::tests::simulation::world::World;
 use crate::record::{Judged, Record, Stage, TopicPartition, Verdict};
 
+impl crate::pipeline::ports::Versioned for Port {}
+
 impl Judge for Port {
     fn judge<R: Record>(
         &mut self,
