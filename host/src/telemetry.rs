@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 pub use self::failures::{Failures, Group};
-pub use self::plugins::{PluginState, Refusal, WorkerState};
+pub use self::plugins::{PluginState, Refusal};
 use crate::pipeline::ports::{Failure, Fault, Gap};
 use crate::pipeline::stalls::{News, Stall};
 use crate::plugin::PluginId;
@@ -225,6 +225,15 @@ pub fn plugin_refused(path: &Path, goes_on: &PluginId, why: &str) {
     tracing::error!(path = %path.display(), why, "a plugin file is not taken: {goes_on} goes on");
 }
 
+/// A plugin file holds again what was not taken.
+pub fn plugin_is_refused_still(path: &Path, goes_on: &PluginId, why: &str) {
+    tracing::warn!(
+        path = %path.display(),
+        why,
+        "a plugin file holds what was refused before: {goes_on} goes on (SIGHUP tries it again)"
+    );
+}
+
 /// A version that ran, or was tried, does no more.
 pub fn plugin_recalled(plugin: &PluginId, goes_on: &PluginId, why: &str) {
     tracing::warn!(%plugin, why, "a plugin was taken back: {goes_on} goes on");
@@ -250,9 +259,15 @@ pub fn plugin_stays(plugin: &PluginId, error: &anyhow::Error) {
 }
 
 /// A worker went back to the version before.
-pub fn plugin_taken_back(bad: &PluginId, good: &PluginId, why: &str) {
+pub fn plugin_taken_back(
+    bad: &PluginId,
+    good: &PluginId,
+    from: &[(TopicPartition, NextOffset)],
+    why: &str,
+) {
     tracing::error!(
         plugin = %bad,
+        from = %From(from),
         why,
         "the new plugin has failed every record, and is taken back: {good} goes on"
     );
@@ -498,6 +513,7 @@ pub fn stopped(counters: &Counters) {
         dropped = totals.dropped,
         faults = totals.faults,
         swaps = totals.swaps,
+        refusals = totals.refusals,
         waits = totals.waits,
         stalls = totals.stalls,
         skipped = totals.skipped,

@@ -76,7 +76,7 @@ fn plugins(states: &[PluginState], now: SystemTime) -> String {
     let shown = states.iter().map(|plugin| {
         let last = match &plugin.refused {
             Some(refused) => format!(", a new one was refused {} ago", ago(refused.at)),
-            None if plugin.tried.is_some() => ", a new one is tried".to_owned(),
+            None if plugin.is_trying => ", a new one is tried".to_owned(),
             None if plugin.swaps > 0 => format!(", swapped {} ago", ago(plugin.since)),
             None => String::new(),
         };
@@ -126,6 +126,8 @@ fn line(before: (Instant, Totals), now: (Instant, Totals)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plugin::PluginId;
+    use crate::telemetry::Refusal;
 
     #[test]
     fn what_failed_is_counted_by_stage_and_left_out_where_nothing_did() {
@@ -134,6 +136,41 @@ mod tests {
         assert_eq!(
             failed(&stages.into()),
             "  rejected 1,203 (transform 1,200, produce 3)"
+        );
+    }
+
+    #[test]
+    fn each_plugin_is_shown_with_what_became_of_it_last() {
+        let at = SystemTime::UNIX_EPOCH;
+        let now = at + Duration::from_secs(75);
+        let state = PluginState {
+            id: PluginId {
+                name: "orders".into(),
+                digest: "0123456789abcdef".into(),
+            },
+            since: at,
+            swaps: 0,
+            is_trying: false,
+            refused: None,
+        };
+        let shown = |state: &PluginState| plugins(std::slice::from_ref(state), now);
+        assert_eq!(plugins(&[], now), "");
+        assert_eq!(shown(&state), " (orders@01234567)");
+        let swapped = PluginState {
+            swaps: 1,
+            ..state.clone()
+        };
+        assert_eq!(shown(&swapped), " (orders@01234567, swapped 1m 15s ago)");
+        let refused = PluginState {
+            refused: Some(Refusal {
+                at,
+                ..Refusal::new("abc", "it is empty".to_owned())
+            }),
+            ..swapped
+        };
+        assert_eq!(
+            shown(&refused),
+            " (orders@01234567, a new one was refused 1m 15s ago)"
         );
     }
 }

@@ -139,7 +139,10 @@ fn why(status: ExitStatus, said: &str) -> String {
     let was = |signal: Signal| status.signal() == Some(signal.as_raw());
     // The second one comes where the first is not heeded.
     if was(Signal::XCPU) || was(Signal::KILL) {
-        format!("it takes more than {MOST_TIME:?} of processor time to compile")
+        format!(
+            "it takes more than {MOST_TIME:?} of processor time to compile, or more memory than \
+             this machine has left"
+        )
     } else if was(Signal::ABORT) || was(Signal::SEGV) || was(Signal::BUS) {
         let most = MOST_MEMORY / (1024 * 1024);
         format!("it takes more than {most} MiB to compile, or breaks the compiler: {said}")
@@ -168,11 +171,16 @@ fn limit() -> Result<(), Fatal> {
     // No compilation outlives who wants it.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     rustix::process::nice(NICENESS)?;
+    // Where memory is short, it goes first, and not the pipeline. Not every system lets
+    // a process say so.
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
     let at_most = |limit| Rlimit {
         current: Some(limit),
         maximum: Some(limit),
     };
     rustix::process::setrlimit(Resource::As, at_most(MOST_MEMORY))?;
+    // Running out of memory aborts.
+    rustix::process::setrlimit(Resource::Core, at_most(0))?;
     rustix::process::setrlimit(Resource::Cpu, at_most(MOST_TIME.as_secs()))?;
     Ok(())
 }

@@ -4,11 +4,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
 
 use super::guest::Guest;
 use super::id::PluginId;
-use crate::record::{NextOffset, TopicPartition};
 
 /// What a worker is told.
 pub enum News {
@@ -31,17 +29,6 @@ impl News {
     }
 }
 
-/// Since when a worker runs a version.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    pub plugin: PluginId,
-    pub at: SystemTime,
-    /// The first record of each partition that it got, or will.
-    pub from: Vec<(TopicPartition, NextOffset)>,
-    /// How long the worker stood still for it.
-    pub pause: Duration,
-}
-
 /// See the module's words.
 #[derive(Default)]
 pub struct Desk {
@@ -52,7 +39,6 @@ pub struct Desk {
 #[derive(Default)]
 struct Inner {
     news: Vec<News>,
-    taken: Option<Taken>,
     /// Guests that nobody calls any more. To drop one takes its time.
     gone: Vec<Guest>,
     /// From which version the worker went back to the one before, and why.
@@ -60,8 +46,7 @@ struct Inner {
 }
 
 impl Desk {
-    /// For the worker, which looks before each of its rounds. Another version takes
-    /// the place of what was not taken yet.
+    /// For the worker. Another version takes the place of what was not taken yet.
     pub fn put(&self, news: News) {
         let mut inner = self.lock();
         if let News::Swap(_) = news {
@@ -70,7 +55,13 @@ impl Desk {
             inner.gone.extend(late);
         }
         inner.news.push(news);
-        self.has_news.store(true, Ordering::Release);
+    }
+
+    /// What was put is to be taken: the worker looks before each of its rounds.
+    pub fn announce(&self) {
+        let inner = self.lock();
+        self.has_news
+            .store(!inner.news.is_empty(), Ordering::Release);
     }
 
     pub fn has_news(&self) -> bool {
@@ -83,23 +74,12 @@ impl Desk {
         std::mem::take(&mut inner.news)
     }
 
-    pub(super) fn has_taken(&self, taken: Taken) {
-        self.lock().taken = Some(taken);
-    }
-
     pub(super) fn leave(&self, guest: Guest) {
         self.lock().gone.push(guest);
     }
 
-    pub(super) fn has_taken_back(&self, bad: PluginId, taken: Taken, why: &str) {
-        let mut inner = self.lock();
-        inner.taken = Some(taken);
-        inner.taken_back = Some((bad, why.to_owned()));
-    }
-
-    /// Since when the worker runs what it runs; `None`: since the start.
-    pub fn taken(&self) -> Option<Taken> {
-        self.lock().taken.clone()
+    pub(super) fn has_taken_back(&self, bad: PluginId, why: &str) {
+        self.lock().taken_back = Some((bad, why.to_owned()));
     }
 
     /// From which version the worker went back to the one before, and why; told once.

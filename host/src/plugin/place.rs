@@ -3,12 +3,12 @@
 //! guest is, the plugin's desk says.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use wasmtime::Store;
 
 use super::component::Component;
-use super::desk::{Desk, News, Taken};
+use super::desk::{Desk, News};
 use super::guest::{Asked, Guest};
 use super::id::PluginId;
 use super::kind::{Exports, Kind};
@@ -122,9 +122,7 @@ impl Place {
             Some(_) => self.desk.leave(old),
             None => self.before = Some(old),
         }
-        let taken = self.taken(from, begun.elapsed());
-        telemetry::plugin_swapped(&taken.plugin, from, taken.pause);
-        self.desk.has_taken(taken);
+        telemetry::plugin_swapped(self.id(), from, begun.elapsed());
     }
 
     fn recall(&mut self) {
@@ -132,15 +130,6 @@ impl Place {
         trial
             .into_iter()
             .for_each(|trial| self.desk.leave(trial.guest));
-    }
-
-    fn taken(&self, from: &[(TopicPartition, NextOffset)], pause: Duration) -> Taken {
-        Taken {
-            plugin: self.id().clone(),
-            at: SystemTime::now(),
-            from: from.to_vec(),
-            pause,
-        }
     }
 
     /// The next calls find fresh instances.
@@ -188,7 +177,6 @@ impl Versioned for Place {
     }
 
     fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
-        let begun = Instant::now();
         self.look_at_proof();
         if !self.was_asked {
             return false;
@@ -198,10 +186,9 @@ impl Versioned for Place {
         };
         let bad = std::mem::replace(&mut self.guest, before);
         let id = bad.component.id.clone();
-        telemetry::plugin_taken_back(&id, self.id(), why);
+        telemetry::plugin_taken_back(&id, self.id(), from, why);
         self.desk.leave(bad);
-        let taken = self.taken(from, begun.elapsed());
-        self.desk.has_taken_back(id, taken, why);
+        self.desk.has_taken_back(id, why);
         true
     }
 

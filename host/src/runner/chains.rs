@@ -71,7 +71,6 @@ impl Plugins {
             .iter()
             .zip(&pipeline.plugins)
             .map(|(component, settings)| Use {
-                role: Kind::Transform.name().to_owned(),
                 kind: Kind::Transform,
                 settings: settings.clone(),
                 component: Arc::clone(component),

@@ -138,7 +138,6 @@ impl Codecs {
     /// What each plugin is used for, before any worker runs it.
     pub fn uses(&self) -> impl Iterator<Item = Use> {
         self.plugins.iter().map(|plugin| Use {
-            role: plugin.way.key(plugin.field),
             kind: plugin.way.kind(),
             settings: plugin.settings.clone(),
             component: Arc::clone(&plugin.component),

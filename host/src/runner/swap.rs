@@ -1,5 +1,5 @@
 //! The plugins of a running pipeline, and how they change. One thread looks at their
-//! files, and does what it is asked: a new version is read, checked, compiled by a
+//! files: a new version is read, checked, compiled by a
 //! child, and instantiated for every worker, `init` included; only then is it put on
 //! the workers' desks. Where any of that fails, the old version goes on.
 
@@ -9,11 +9,10 @@ mod watch;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 
 use self::canary::Outcome;
 use self::watch::Watch;
@@ -25,7 +24,7 @@ use crate::plugin::desk::{Desk, News};
 use crate::plugin::tally::Sum;
 use crate::plugin::{Engine, Guest, Kind, PluginId, THREAD_STACK};
 use crate::stop::Stop;
-use crate::telemetry::{self, Counters, PluginState, Refusal, WorkerState};
+use crate::telemetry::{self, Counters, PluginState, Refusal};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -35,8 +34,6 @@ const READS: usize = 20;
 
 /// What a plugin file is used for in the pipeline.
 pub struct Use {
-    /// `transform`, or the key that names it, such as `decode.value`.
-    pub role: String,
     pub kind: Kind,
     pub settings: Plugin,
     pub component: Arc<Component>,
@@ -44,53 +41,8 @@ pub struct Use {
     pub desks: Vec<Arc<Desk>>,
 }
 
-/// What somebody asks for.
-enum Request {
-    /// Reads every file again.
-    Reload,
-    /// Puts this in the place of the file with this name.
-    Upload { name: String, bytes: Vec<u8> },
-    /// Takes the last swap of this plugin back.
-    RollBack { name: String },
-}
-
-/// Where a [`Swapper`] is asked. Clones are the same.
-#[derive(Clone)]
-pub struct Handle {
-    requests: Sender<(Request, Sender<Result<String, Fatal>>)>,
-}
-
-impl Handle {
-    /// Reads every plugin file again. Says what came of it, or why not all of them
-    /// could be taken: then the old ones go on.
-    pub fn reload(&self) -> Result<String, Fatal> {
-        self.ask(Request::Reload)
-    }
-
-    /// Takes `bytes` as the file of the plugin `name`, and keeps them there, so that
-    /// the next start runs the same.
-    pub fn upload(&self, name: &str, bytes: Vec<u8>) -> Result<String, Fatal> {
-        let name = name.to_owned();
-        self.ask(Request::Upload { name, bytes })
-    }
-
-    /// Goes back to the version that ran before.
-    pub fn roll_back(&self, name: &str) -> Result<String, Fatal> {
-        let name = name.to_owned();
-        self.ask(Request::RollBack { name })
-    }
-
-    fn ask(&self, request: Request) -> Result<String, Fatal> {
-        let (reply, answer) = channel();
-        let ended = || anyhow!("the run ends");
-        self.requests.send((request, reply)).map_err(|_| ended())?;
-        answer.recv().map_err(|_| ended())?
-    }
-}
-
 /// See the module's words. Ends with the run, and when it is dropped.
 pub struct Swapper {
-    handle: Handle,
     stop: Arc<Stop>,
     engine: Engine,
     thread: Option<JoinHandle<()>>,
@@ -104,8 +56,6 @@ impl Swapper {
         hangup: &Arc<AtomicBool>,
         counters: &Arc<Counters>,
     ) -> Result<Self, Fatal> {
-        let (requests, asked) = channel();
-        let handle = Handle { requests };
         let mut keeper = Keeper {
             engine: engine.clone(),
             plugins: by_file(uses),
@@ -117,18 +67,13 @@ impl Swapper {
         let thread = thread::Builder::new()
             .name("plugins".to_owned())
             .stack_size(THREAD_STACK)
-            .spawn(move || keeper.work(&asked))
+            .spawn(move || keeper.work())
             .context("the thread that looks after the plugins could not be started")?;
         Ok(Self {
-            handle,
             stop: Arc::clone(stop),
             engine: engine.clone(),
             thread: Some(thread),
         })
-    }
-
-    pub fn handle(&self) -> &Handle {
-        &self.handle
     }
 }
 
@@ -188,31 +133,12 @@ struct Watched {
 
 impl Watched {
     fn state(&self) -> PluginState {
-        let sums = self.uses.iter().map(|of| of.component.tally.sum());
-        let workers = self.uses.iter().flat_map(|of| {
-            of.desks
-                .iter()
-                .enumerate()
-                .map(|(worker, desk)| WorkerState {
-                    worker,
-                    role: of.role.clone(),
-                    taken: desk.taken(),
-                })
-        });
         PluginState {
             id: self.id.clone(),
-            path: self.path.clone(),
-            roles: self.uses.iter().map(|of| of.role.clone()).collect(),
             since: self.since,
-            sum: sums.fold(Sum::default(), |all, one| all + one),
             swaps: self.swaps,
-            previous: self.previous.as_ref().map(|old| Arc::clone(&old.id.digest)),
-            tried: self
-                .trial
-                .as_ref()
-                .map(|trial| Arc::clone(&trial.version.id.digest)),
+            is_trying: self.trial.is_some(),
             refused: self.refused.clone(),
-            workers: workers.collect(),
         }
     }
 }
@@ -233,13 +159,6 @@ struct Trial {
     before: Vec<Sum>,
 }
 
-/// What came of reading a file.
-enum Read {
-    Unchanged,
-    Swapped,
-    Tried,
-}
-
 /// The thread's own.
 struct Keeper {
     engine: Engine,
@@ -251,30 +170,20 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn work(&mut self, asked: &Receiver<(Request, Sender<Result<String, Fatal>>)>) {
+    fn work(&mut self) {
         while !self.stop.requested() {
-            match asked.recv_timeout(LOOK) {
-                Ok((request, reply)) => {
-                    let answer = self.answer(request);
-                    self.publish();
-                    // Whoever asked may have gone.
-                    let _ = reply.send(answer);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
-            }
-            if self.hangup.swap(false, Ordering::Relaxed) {
-                self.reload();
-            }
+            let asked = self.hangup.swap(false, Ordering::Relaxed);
             for index in 0..self.plugins.len() {
-                self.look(index);
+                self.look(index, asked);
             }
             self.publish();
+            self.stop.wait(LOOK);
         }
     }
 
-    /// Looks after one plugin: at its file, and at what became of its last version.
-    fn look(&mut self, index: usize) {
+    /// Looks after one plugin: at what became of its last version, and at its file,
+    /// where that has changed or somebody has `asked` for it.
+    fn look(&mut self, index: usize, asked: bool) {
         let plugin = &mut self.plugins[index];
         plugin
             .uses
@@ -297,110 +206,55 @@ impl Keeper {
             .watch
             .as_mut()
             .is_some_and(|watch| watch.has_changed(Instant::now()));
-        if changed && let Err(error) = self.read(index, false) {
+        if (changed || asked)
+            && let Err(error) = self.read(index, asked)
+        {
             self.refuse(index, &error);
-        }
-    }
-
-    fn answer(&mut self, request: Request) -> Result<String, Fatal> {
-        match request {
-            Request::Reload => {
-                let outcomes = self.reload();
-                let said: Result<Vec<String>, Fatal> = outcomes.into_iter().collect();
-                Ok(said?.join("\n"))
-            }
-            Request::Upload { name, bytes } => {
-                let index = self.find(&name)?;
-                self.upload(index, &bytes)
-            }
-            Request::RollBack { name } => {
-                let index = self.find(&name)?;
-                self.roll_back(index)
-            }
-        }
-    }
-
-    /// Reads every file again. What became of each.
-    fn reload(&mut self) -> Vec<Result<String, Fatal>> {
-        let mut outcomes = Vec::with_capacity(self.plugins.len());
-        for index in 0..self.plugins.len() {
-            outcomes.push(match self.read(index, true) {
-                Ok(read) => Ok(self.says(index, &read)),
-                Err(error) => {
-                    self.refuse(index, &error);
-                    Err(error)
-                }
-            });
-        }
-        outcomes
-    }
-
-    fn find(&self, name: &str) -> Result<usize, Fatal> {
-        let is = |plugin: &Watched| *plugin.id.name == *name;
-        let mut found = self
-            .plugins
-            .iter()
-            .enumerate()
-            .filter(|(_, plugin)| is(plugin));
-        match (found.next(), found.next()) {
-            (Some((index, _)), None) => Ok(index),
-            (Some(_), Some(_)) => bail!(NoSuch(format!("several plugins are called {name}"))),
-            (None, _) => {
-                let names: Vec<&str> = self.plugins.iter().map(|plugin| &*plugin.id.name).collect();
-                bail!(NoSuch(format!(
-                    "no plugin is called {name}: there are {}",
-                    names.join(", ")
-                )))
-            }
-        }
-    }
-
-    fn says(&self, index: usize, read: &Read) -> String {
-        let plugin = &self.plugins[index];
-        match read {
-            Read::Unchanged => format!("{} is unchanged", plugin.id),
-            Read::Swapped => format!("{} takes over", plugin.id),
-            Read::Tried => match &plugin.trial {
-                Some(trial) => format!("{} is tried beside {}", trial.version.id, plugin.id),
-                None => format!("{} runs", plugin.id),
-            },
         }
     }
 
     /// Reads a plugin's file, and lets it take over, or be tried, if it is another
     /// one. One that was refused is tried again only where it is `asked` for.
-    fn read(&mut self, index: usize, asked: bool) -> Result<Read, Fatal> {
+    fn read(&mut self, index: usize, asked: bool) -> Result<(), Fatal> {
         let plugin = &mut self.plugins[index];
         plugin.read = Arc::default();
         let file = read_whole(plugin)?;
-        plugin.read = Arc::clone(&file.id.digest);
-        let is_refused = |refused: &Refusal| *refused.digest == *file.id.digest;
-        if file.id.digest == plugin.id.digest && plugin.trial.take().is_some() {
+        let digest = Arc::clone(&file.id.digest);
+        plugin.read = Arc::clone(&digest);
+        if digest == plugin.id.digest {
             // Whoever put it there again wants no other.
-            tell(&plugin.uses, || News::Recall);
+            if plugin.trial.take().is_some() {
+                tell(&plugin.uses, || News::Recall);
+            }
+            return Ok(());
         }
-        let tried = plugin.trial.as_ref().map(|trial| &trial.version.id);
-        if file.id.digest == plugin.id.digest
-            || tried.is_some_and(|tried| tried.digest == file.id.digest)
-            || (!asked && plugin.refused.as_ref().is_some_and(is_refused))
-        {
-            return Ok(Read::Unchanged);
+        let trial = plugin.trial.as_ref();
+        if trial.is_some_and(|trial| trial.version.id.digest == digest) {
+            return Ok(());
+        }
+        let refused = plugin.refused.as_ref();
+        if let Some(refused) = refused.filter(|refused| !asked && refused.digest == digest) {
+            telemetry::plugin_is_refused_still(&plugin.path, &plugin.id, &refused.why);
+            return Ok(());
         }
         self.take(index, file)
     }
 
     /// Makes this file's version ready, and hands it over.
-    fn take(&mut self, index: usize, file: File) -> Result<Read, Fatal> {
+    fn take(&mut self, index: usize, file: File) -> Result<(), Fatal> {
         let plugin = &mut self.plugins[index];
         for of in &plugin.uses {
             file.check(of.kind)?;
         }
-        let id = file.id.clone();
+        let id = PluginId {
+            // A chain may have numbered it.
+            name: Arc::clone(&plugin.id.name),
+            digest: Arc::clone(&file.id.digest),
+        };
         let code = file.compile(&self.engine, Compiler::Child(&self.stop))?;
         telemetry::plugin_loaded(&id, code.loaded == Loaded::FromCache, code.took);
         let components = plugin.uses.iter().map(|of| {
             let mut component = Component::link(&self.engine, &of.settings, of.kind, &code)?;
-            // A chain may have numbered it.
             component.id.name = Arc::clone(&of.component.id.name);
             Ok(Arc::new(component))
         });
@@ -414,7 +268,6 @@ impl Keeper {
             None => {
                 hand_over(&plugin.uses, guests, News::Swap);
                 self.runs(index, version);
-                Ok(Read::Swapped)
             }
             Some(canary) => {
                 let before = plugin.uses.iter().map(|of| of.component.tally.sum());
@@ -426,9 +279,9 @@ impl Keeper {
                     before: before.collect(),
                 });
                 hand_over(&plugin.uses, guests, |guest| News::Try(guest, canary.share));
-                Ok(Read::Tried)
             }
         }
+        Ok(())
     }
 
     /// This version is the one that runs.
@@ -445,7 +298,11 @@ impl Keeper {
         for (of, component) in plugin.uses.iter_mut().zip(version.components) {
             of.component = component;
         }
-        plugin.previous = Some(old);
+        // The workers go back to the last one that worked, too.
+        let has_worked = |component: &Arc<Component>| component.tally.sum().has_worked();
+        if plugin.previous.is_none() || old.components.iter().any(has_worked) {
+            plugin.previous = Some(old);
+        }
         plugin.trial = None;
         plugin.refused = None;
         plugin.since = SystemTime::now();
@@ -495,70 +352,16 @@ impl Keeper {
         self.refuse_version(index, &bad, why);
     }
 
-    fn roll_back(&mut self, index: usize) -> Result<String, Fatal> {
-        let plugin = &mut self.plugins[index];
-        if let Some(trial) = plugin.trial.take() {
-            tell(&plugin.uses, || News::Recall);
-            let id = trial.version.id;
-            self.refuse_version(index, &id, "it was rolled back");
-            return Ok(format!(
-                "{id} is tried no more: {} runs",
-                self.plugins[index].id
-            ));
-        }
-        let bad = plugin.id.clone();
-        self.go_back(index)?;
-        self.refuse_version(index, &bad, "it was rolled back");
-        Ok(format!("{} takes over from {bad}", self.plugins[index].id))
-    }
-
     fn go_back(&mut self, index: usize) -> Result<(), Fatal> {
         let plugin = &mut self.plugins[index];
         let Some(version) = plugin.previous.clone() else {
-            bail!(NoSuch(format!(
-                "plugin {} has not been swapped: there is no version before it",
-                plugin.id
-            )));
+            bail!("there is no version before {}", plugin.id);
         };
         let guests = guests(&version, &plugin.uses)?;
         hand_over(&plugin.uses, guests, News::Swap);
         self.runs(index, version);
         self.plugins[index].previous = None;
         Ok(())
-    }
-
-    /// Keeps the bytes as the plugin's file, once they are known to run.
-    fn upload(&mut self, index: usize, bytes: &[u8]) -> Result<String, Fatal> {
-        let path = self.plugins[index].path.clone();
-        let part = path.with_extension(format!("{}.part", std::process::id()));
-        std::fs::write(&part, bytes)
-            .with_context(|| format!("{} can't be written", part.display()))?;
-        let taken = File::of(&path, bytes.to_vec());
-        self.plugins[index].read = Arc::clone(&taken.id.digest);
-        let outcome = match taken.id.digest == self.plugins[index].id.digest {
-            true => Ok(Read::Unchanged),
-            false => self.take(index, taken),
-        };
-        match outcome {
-            Ok(read) => {
-                std::fs::rename(&part, &path).with_context(|| {
-                    format!(
-                        "it runs, but {} can't be replaced: a restart runs the old one",
-                        path.display()
-                    )
-                })?;
-                if let Some(watch) = &mut self.plugins[index].watch {
-                    watch.is_read();
-                }
-                Ok(self.says(index, &read))
-            }
-            Err(error) => {
-                // It was ours, and nobody has heard of it.
-                let _ = std::fs::remove_file(&part);
-                self.refuse(index, &error);
-                Err(error)
-            }
-        }
     }
 
     /// The plugin's file is not taken.
@@ -586,11 +389,6 @@ impl Keeper {
             .plugins_are(self.plugins.iter().map(Watched::state).collect());
     }
 }
-
-/// What was asked for is not there.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct NoSuch(String);
 
 /// The file as it was at one moment.
 fn read_whole(plugin: &mut Watched) -> Result<File, Fatal> {
@@ -620,10 +418,19 @@ fn hand_over(uses: &[Use], guests: Vec<Vec<Guest>>, news: impl Fn(Guest) -> News
             desk.put(news(guest));
         }
     }
+    announce(uses);
 }
 
 fn tell(uses: &[Use], news: impl Fn() -> News) {
     for desk in uses.iter().flat_map(|of| &of.desks) {
         desk.put(news());
+    }
+    announce(uses);
+}
+
+/// Only when all is there: the uses of a file change together.
+fn announce(uses: &[Use]) {
+    for desk in uses.iter().flat_map(|of| &of.desks) {
+        desk.announce();
     }
 }

@@ -7,7 +7,6 @@ mod trials;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use millrace_tests::{Host, Record, Signal, eventually_ok, guest};
 use serde_json::Value;
@@ -176,9 +175,13 @@ fn sighup_takes_a_new_file_where_it_is_not_watched() {
     let mut host = pipeline.start(&plugin.path, &["--no-watch"]);
     pipeline.feed([Record::value("a")]);
     pipeline.wait_for_outputs(1);
+    let other = Pipeline::new("swap-watched", 1);
+    let watching = other.start(&plugin.path, &[]);
+    other.feed([Record::value("a")]);
+    other.wait_for_outputs(1);
     plugin.becomes("000001");
-    // Nothing is to happen, which no condition shows: several looks' time.
-    std::thread::sleep(Duration::from_secs(1));
+    wait_for_swaps(&watching, 1);
+    stop(watching);
     assert!(lines(&host, "plugin swapped").is_empty(), "it is watched");
     host.signal(Signal::HUP);
     wait_for_swaps(&host, 1);

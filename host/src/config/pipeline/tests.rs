@@ -550,3 +550,40 @@ fn what_the_promise_needs_is_set_whatever_the_user_sets() {
     assert_eq!(producer.get("enable.idempotence"), Some("true"));
     assert_eq!(producer.get("message.timeout.ms"), Some("0"));
 }
+
+#[test]
+fn a_canary_has_a_share_and_defaults_for_the_rest() {
+    assert_eq!(pipeline("").plugins[0].canary, None);
+    let plugin = pipeline("plugin.canary = '10%'").plugins.remove(0);
+    let canary = plugin.canary.unwrap();
+    assert_eq!((canary.share, canary.tolerance), (0.1, 0.1));
+    assert_eq!(canary.long, Duration::from_secs(60));
+    let all = "plugin.canary = '5 %'\nplugin.canary_tolerance = '50%'\nplugin.canary_for = '5s'";
+    let canary = pipeline(all).plugins[0].canary.unwrap();
+    assert_eq!((canary.share, canary.tolerance), (0.05, 0.5));
+    assert_eq!(canary.long, Duration::from_secs(5));
+}
+
+#[test]
+fn a_canary_that_means_nothing_is_refused() {
+    for (lines, why) in [
+        ("plugin.canary = '0%'", "more than 0% and less than 100%"),
+        ("plugin.canary = '100%'", "more than 0% and less than 100%"),
+        ("plugin.canary = '-1%'", "is no percentage"),
+        ("plugin.canary = '0.1'", "is no percentage"),
+        (
+            "plugin.canary_for = '5s'",
+            "nothing is tried without plugin.canary",
+        ),
+        (
+            "plugin.canary_tolerance = '5%'",
+            "nothing is tried without plugin.canary",
+        ),
+    ] {
+        let error = error(lines);
+        assert!(
+            error.contains(why) && error.contains("line 3"),
+            "{lines}: {error}"
+        );
+    }
+}

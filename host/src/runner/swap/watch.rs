@@ -48,10 +48,11 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Of a file that was read just now.
+    /// Of a file that was read some time ago: whether it is still the same, only its
+    /// contents tell, so that it is to be read once.
     pub fn new(path: &Path) -> Self {
         Self {
-            known: Stamp::of(path),
+            known: None,
             path: path.to_path_buf(),
             pending: None,
         }

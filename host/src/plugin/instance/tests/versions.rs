@@ -15,6 +15,8 @@ fn good_and_bad() -> (Instance, Arc<Component>) {
 fn hand_over(instance: &Instance, component: &Arc<Component>) {
     let guest = Guest::new(component).unwrap();
     instance.desk().put(News::Swap(guest));
+    assert!(!instance.has_news(), "it is not announced");
+    instance.desk().announce();
 }
 
 #[test]
@@ -86,7 +88,7 @@ fn a_later_version_takes_the_place_of_one_that_nobody_has_taken() {
     let (mut instance, bad) = good_and_bad();
     let good = component_with(bad.engine(), 128 * MIB, "");
     hand_over(&instance, &bad);
-    hand_over(&instance, &good);
+    instance.desk().put(News::Swap(Guest::new(&good).unwrap()));
     instance.renew(&[]);
     assert!(call(&mut instance, 1).is_ok());
 }

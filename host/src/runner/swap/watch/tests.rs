@@ -9,7 +9,8 @@ fn watched() -> (TempDir, PathBuf, Watch) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.wasm");
     fs::write(&path, "old").unwrap();
-    let watch = Watch::new(&path);
+    let mut watch = Watch::new(&path);
+    watch.is_read();
     (folder, path, watch)
 }
 
@@ -22,6 +23,16 @@ fn settles(watch: &mut Watch, begun: Instant) -> bool {
 fn a_file_that_stays_is_not_read_again() {
     let (_folder, _, mut watch) = watched();
     assert!(!settles(&mut watch, Instant::now()));
+}
+
+/// It may have changed since.
+#[test]
+fn a_file_that_was_read_some_time_ago_is_read_once_more() {
+    let (_folder, path, _) = watched();
+    let mut watch = Watch::new(&path);
+    let begun = Instant::now();
+    assert!(settles(&mut watch, begun));
+    assert!(!settles(&mut watch, begun + SETTLED));
 }
 
 #[test]
@@ -87,6 +98,7 @@ fn a_symlink_that_is_switched_is_another_file() {
     symlink("..1", at("..data")).unwrap();
     symlink("..data/x.wasm", at("x.wasm")).unwrap();
     let mut watch = Watch::new(&at("x.wasm"));
+    watch.is_read();
     assert!(!settles(&mut watch, Instant::now()));
     symlink("..2", at("..data_tmp")).unwrap();
     fs::rename(at("..data_tmp"), at("..data")).unwrap();
