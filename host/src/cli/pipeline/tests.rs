@@ -184,3 +184,16 @@ fn another_run_of_a_chain_keeps_its_first_plugins_name() {
     assert_eq!(pipeline.name, "a");
     assert_eq!(plugins(&pipeline), [("p", "x"), ("q", "y")]);
 }
+
+#[test]
+fn no_watch_is_said_of_every_plugin_of_a_chain() {
+    let settings = settings(&[
+        "--plugin=a.wasm",
+        "--plugin=b.wasm",
+        "--input=orders",
+        "--no-watch",
+    ]);
+    let pipeline = Pipeline::from_settings(&settings.unwrap()).unwrap();
+    let watched: Vec<bool> = pipeline.plugins.iter().map(|plugin| plugin.watch).collect();
+    assert_eq!(watched, [false, false]);
+}
