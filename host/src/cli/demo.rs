@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +51,9 @@ const BROKEN_AMOUNT: &str = r#""12,50""#;
 
 /// The mended plugin, beside the other one.
 const MENDED: &str = "orders-comma.wasm";
+
+/// So many orders are written before it is known that they are read.
+const FIRST: u64 = 50;
 
 /// The longest wait for what is still on its way when the orders end.
 const CATCH_UP: Duration = Duration::from_secs(20);
@@ -103,13 +107,23 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
         let feeding = scope.spawn(|| {
             // Whatever ends the orders ends the demo.
             let half_way = || {
+                // The old one has shown what it does not read.
+                if counters.totals().dead_letters == 0 {
+                    return Ok(false);
+                }
                 if file.is_mended()? {
                     // Nobody looks any more, at worst.
                     let _ = tell.try_send(mended());
                 }
-                Ok(())
+                Ok(true)
             };
-            let fed = feed(&writer, &stop, &written, arguments.seconds, half_way);
+            let orders = Orders {
+                writer: &writer,
+                stop: &stop,
+                counters: &counters,
+                written: &written,
+            };
+            let fed = orders.feed(arguments.seconds, half_way);
             drop(tell);
             if fed.is_ok() {
                 catch_up(&stop, &counters, &written);
@@ -227,35 +241,57 @@ fn pipeline(cluster: &EmbeddedCluster, plugin: &Path) -> Result<Pipeline, Failed
     Ok(Pipeline::from_settings(&settings)?)
 }
 
-/// Writes orders at a steady rate, for so many seconds or until told to stop.
-fn feed(
-    writer: &Writer,
-    stop: &Stop,
-    written: &AtomicU64,
-    seconds: u64,
-    half_way: impl FnOnce() -> Result<(), Fatal>,
-) -> Result<(), Fatal> {
-    let begun = Instant::now();
-    let total = RATE * seconds;
-    let mut id = 0;
-    let mut half_way = Some(half_way);
-    while id < total && !stop.requested() {
-        let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let due = elapsed.saturating_mul(RATE).div_euclid(1000).min(total);
-        while id < due {
-            id += 1;
-            let (customer, order) = made_up(id);
-            writer.write(INPUT, &customer, &order)?;
-        }
-        written.store(id, Ordering::Relaxed);
-        if id >= total / 2
-            && let Some(half_way) = half_way.take()
+struct Orders<'a> {
+    writer: &'a Writer,
+    stop: &'a Stop,
+    counters: &'a Counters,
+    written: &'a AtomicU64,
+}
+
+impl Orders<'_> {
+    /// Writes orders at a steady rate, for so many seconds or until told to stop. From
+    /// half-way on, `half_way` is asked until it is done.
+    fn feed(
+        &self,
+        seconds: u64,
+        mut half_way: impl FnMut() -> Result<bool, Fatal>,
+    ) -> Result<(), Fatal> {
+        let total = RATE * seconds;
+        self.write(1..=FIRST)?;
+        let begun = Instant::now();
+        while self.counters.totals().records_in == 0
+            && begun.elapsed() < CATCH_UP
+            && !self.stop.requested()
         {
-            half_way()?;
+            self.stop.wait(Duration::from_millis(5));
         }
-        stop.wait(Duration::from_millis(5));
+        let begun = Instant::now();
+        let mut id = FIRST;
+        let mut is_done = false;
+        while id < total && !self.stop.requested() {
+            let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let due = elapsed.saturating_mul(RATE).div_euclid(1000).min(total);
+            if due > id {
+                self.write(id + 1..=due)?;
+                id = due;
+            }
+            if id >= total / 2 && !is_done {
+                is_done = half_way()?;
+            }
+            self.stop.wait(Duration::from_millis(5));
+        }
+        self.writer.flush()
     }
-    writer.flush()
+
+    fn write(&self, ids: RangeInclusive<u64>) -> Result<(), Fatal> {
+        let last = *ids.end();
+        for id in ids {
+            let (customer, order) = made_up(id);
+            self.writer.write(INPUT, &customer, &order)?;
+        }
+        self.written.store(last, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 /// Waits until everything that was written came through.

@@ -22,8 +22,10 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// not shown to it: each costs a fresh instance.
 const BREAKS: usize = 3;
 
-/// How much of a payload a difference shows, in bytes.
+/// How much of a payload a difference shows, in bytes: so many, of which so many are
+/// before the first that differs.
 const SHOWN: usize = 80;
+const BEFORE: usize = 20;
 
 /// See the module's words. Without a shadow it is the transform alone.
 pub struct Shadowed<T, S> {
@@ -248,8 +250,11 @@ fn differs(record: &impl Record, output: &Output, shadow: &Output) -> Option<Str
         ("value", record.value(), &output.value, &shadow.value),
     ] {
         if Payload::resolve(own, of) != Payload::resolve(its, of) {
-            let text = |payload: &Payload| shown(payload.resolve(of));
-            return Some(two(what, text(own), text(its)));
+            let (own, its) = (own.resolve(of), its.resolve(of));
+            let same = own.unwrap_or_default().iter().zip(its.unwrap_or_default());
+            let same = same.take_while(|(a, b)| a == b).count();
+            let from = same.saturating_sub(BEFORE);
+            return Some(two(what, shown(own, from), shown(its, from)));
         }
     }
     let source = record.headers();
@@ -274,21 +279,24 @@ fn headers<'a>(source: &[Header<'a>], output: &'a OutputHeaders) -> Vec<Header<'
 }
 
 fn listed(headers: &[Header<'_>]) -> String {
-    let one = |header: &Header<'_>| format!("{}={}", shown(Some(header.name)), shown(header.value));
+    let one =
+        |header: &Header<'_>| format!("{}={}", shown(Some(header.name), 0), shown(header.value, 0));
     let all: Vec<_> = headers.iter().map(one).collect();
     format!("[{}]", all.join(", "))
 }
 
-/// The beginning of a payload.
-fn shown(bytes: Option<&[u8]>) -> String {
-    match bytes {
-        None => "null".to_owned(),
-        Some(bytes) if bytes.len() <= SHOWN => format!("{:?}", String::from_utf8_lossy(bytes)),
-        Some(bytes) => format!(
-            "{:?}… ({} bytes)",
-            String::from_utf8_lossy(&bytes[..SHOWN]),
-            bytes.len()
-        ),
+/// A part of a payload, from this byte on.
+fn shown(bytes: Option<&[u8]>, from: usize) -> String {
+    let Some(bytes) = bytes else {
+        return "null".to_owned();
+    };
+    let part = &bytes[from.min(bytes.len())..];
+    let (part, rest) = part.split_at(part.len().min(SHOWN));
+    let text = String::from_utf8_lossy(part);
+    let before = if from > 0 { "…" } else { "" };
+    match rest {
+        [] => format!("{before}{text:?}"),
+        _ => format!("{before}{text:?}… ({} bytes)", bytes.len()),
     }
 }
 

@@ -165,6 +165,14 @@ fn a_difference_says_what_it_is() {
             ),
         ),
         (
+            value(&format!("{long}1")),
+            value(&format!("{long}22")),
+            format!(
+                r#"value …"{0}1", and the shadow's …"{0}22""#,
+                "x".repeat(20)
+            ),
+        ),
+        (
             Verdict::Forward,
             with(|output| output.key = Payload::Null),
             r#"key "key", and the shadow's null"#.to_owned(),

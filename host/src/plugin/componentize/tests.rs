@@ -45,7 +45,7 @@ fn the_exports_tell_the_interface() {
         let component = componentize(&module).unwrap();
         let (exports, imports) = contract::names(&component).unwrap();
         assert_eq!(contract::kinds(&exports), [kind]);
-        assert_eq!(imports, Vec::<String>::new());
+        assert_eq!(imports, ["millrace:plugin/types@0.1.0"]);
     }
 }
 
