@@ -30,7 +30,7 @@ impl Kept {
             return Ok(None);
         }
         let before = beside(path, ".before");
-        write_beside(path, &bytes)?.replace(&before)?;
+        write_for(&before, path, &bytes)?.replace(&before)?;
         Ok(Some(Self {
             before,
             gave_way_to: Arc::clone(uploaded),
@@ -55,11 +55,16 @@ pub struct Written {
 
 /// Writes these bytes into a file beside this one, with its permissions.
 pub fn write_beside(path: &Path, bytes: &[u8]) -> Result<Written, Fatal> {
-    let part = beside(path, &format!(".{}.part", std::process::id()));
+    write_for(path, path, bytes)
+}
+
+/// Writes these bytes into a file beside their place, with the permissions of another.
+fn write_for(place: &Path, like: &Path, bytes: &[u8]) -> Result<Written, Fatal> {
+    let part = beside(place, &format!(".{}.part", std::process::id()));
     let written = Written { part };
     let write = || {
         fs::write(&written.part, bytes)?;
-        if let Ok(there) = fs::metadata(path) {
+        if let Ok(there) = fs::metadata(like) {
             fs::set_permissions(&written.part, there.permissions())?;
         }
         File::open(&written.part)?.sync_all()
@@ -117,8 +122,9 @@ mod tests {
     fn what_was_there_before_comes_back() {
         let (folder, path) = folder_with(b"old");
         let new = digest(b"new");
+        let uploaded = write_beside(&path, b"new").unwrap();
         let kept = Kept::before(&path, &digest(b"old"), &new).unwrap().unwrap();
-        write_beside(&path, b"new").unwrap().replace(&path).unwrap();
+        uploaded.replace(&path).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(
             fs::read(folder.path().join("x.wasm.before")).unwrap(),
