@@ -9,9 +9,10 @@ WASM := $(TARGET)/wasm32-wasip2/plugin
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 # A plugin is a crate in plugins/ or examples/ that is called like its folder;
-# a guest is one file in tests/guests/examples.
+# a guest is one file in tests/guests/examples, or of the conformance suite.
 PLUGINS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard plugins/*/Cargo.toml examples/*/Cargo.toml)))
-GUESTS := $(basename $(notdir $(wildcard tests/guests/examples/*.rs)))
+GUESTS := $(basename $(notdir $(wildcard tests/guests/examples/*.rs))) \
+	$(addprefix conformance_rust_,transform deserializer serializer)
 
 .PHONY: help demo build plugins guests test bench clean setup setup-test kafka registry python
 .DEFAULT_GOAL := help

@@ -159,7 +159,7 @@ fn state(state: &PluginState) -> Value {
             "why": refused.why,
             "at": time(refused.at),
         })),
-        "workers": state.workers.iter().map(|it| worker(state, it)).collect::<Vec<_>>(),
+        "workers": state.workers.iter().map(worker).collect::<Vec<_>>(),
     });
     put(&mut value, &state.sum);
     value
@@ -174,18 +174,17 @@ fn put(value: &mut Value, sum: &Sum) {
     value["busy_seconds"] = sum.busy.as_secs_f64().into();
 }
 
-fn worker(state: &PluginState, worker: &WorkerState) -> Value {
+fn worker(worker: &WorkerState) -> Value {
     let mut value = json!({
         "worker": worker.worker,
         "use": worker.of,
-        "digest": &*state.id.digest,
+        "digest": &*worker.digest,
     });
     if let Some(taken) = &worker.taken {
         let from = taken.from.iter();
         let from: Map<_, _> = from
             .map(|(partition, next)| (partition.to_string(), next.0.into()))
             .collect();
-        value["digest"] = json!(&*taken.plugin.digest);
         value["since"] = json!(time(taken.at));
         value["from"] = from.into();
         value["pause_seconds"] = taken.pause.as_secs_f64().into();

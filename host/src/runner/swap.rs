@@ -116,6 +116,7 @@ fn by_file(uses: Vec<Use>) -> Vec<Watched> {
                 id: of_file.component.id.clone(),
                 path: path.clone(),
                 watch: of_file.settings.watch.then(|| Watch::new(path)),
+                first: Arc::clone(&of_file.component.id.digest),
                 since: SystemTime::now(),
                 previous: None,
                 trial: None,
@@ -136,6 +137,8 @@ struct Watched {
     id: PluginId,
     path: PathBuf,
     watch: Option<Watch>,
+    /// The digest of what ran first.
+    first: Arc<str>,
     since: SystemTime,
     /// What ran before, of each use.
     previous: Option<Version>,
@@ -156,14 +159,16 @@ impl Watched {
             components.fold(Sum::default(), |all, one| all + one.tally.sum())
         };
         let workers = self.uses.iter().flat_map(|of| {
-            of.desks
-                .iter()
-                .enumerate()
-                .map(|(worker, desk)| WorkerState {
+            of.desks.iter().enumerate().map(|(worker, desk)| {
+                let taken = desk.taken();
+                let digest = taken.as_ref().map_or(&self.first, |it| &it.plugin.digest);
+                WorkerState {
                     worker,
                     of: of.of.clone(),
-                    taken: desk.taken(),
-                })
+                    digest: Arc::clone(digest),
+                    taken,
+                }
+            })
         });
         PluginState {
             id: self.id.clone(),

@@ -43,7 +43,9 @@ pub struct WorkerState {
     /// From 0.
     pub worker: usize,
     pub of: String,
-    /// `None`: what the run began with.
+    /// Of the version that it runs.
+    pub digest: Arc<str>,
+    /// Since when it does; `None`: since the start.
     pub taken: Option<Taken>,
 }
 
