@@ -96,7 +96,10 @@ static inline bool millrace_is(millrace_bytes bytes, const char *text)
     return millrace_equal(bytes, millrace_text(text));
 }
 
-/* For "%.*s": millrace_log_info("got %.*s", MILLRACE_ARG(message->key)). */
+/*
+ * For "%.*s": millrace_log_info("got %.*s", MILLRACE_ARG(message->key)). As printf has it,
+ * the text ends at a zero byte; the functions that take bytes have no such end.
+ */
 #define MILLRACE_ARG(bytes) (int)(bytes).size, (bytes).data == NULL ? "" : (bytes).data
 
 /*
@@ -170,6 +173,9 @@ void *millrace_alloc(millrace_call *call, size_t size);
 
 /* A copy, with a zero byte behind it. Null stays null. */
 millrace_bytes millrace_copy(millrace_call *call, millrace_bytes bytes);
+
+/* All parts, one behind the other, with a zero byte behind them. Null is as empty. */
+millrace_bytes millrace_join(millrace_call *call, const millrace_bytes *parts, size_t count);
 
 /* Text as by printf, with a zero byte behind it. */
 MILLRACE_PRINTF(2, 3)
@@ -363,6 +369,7 @@ millrace_verdict millrace_expand(millrace_call *call, const millrace_output *out
  */
 MILLRACE_PRINTF(2, 3)
 millrace_verdict millrace_fail(millrace_call *call, const char *format, ...);
+millrace_verdict millrace_fail_text(millrace_call *call, millrace_bytes reason);
 
 /* --- Results of init and of codecs ------------------------------------------------ */
 
@@ -391,6 +398,7 @@ static inline millrace_result millrace_ok(millrace_bytes bytes)
  */
 MILLRACE_PRINTF(2, 3)
 millrace_result millrace_error(millrace_call *call, const char *format, ...);
+millrace_result millrace_error_text(millrace_call *call, millrace_bytes reason);
 
 /* --- The host's log --------------------------------------------------------------- */
 
@@ -405,6 +413,7 @@ enum {
 /* Writes one line, as by printf; in a unit test to stderr. */
 MILLRACE_PRINTF(2, 3)
 void millrace_log(int level, const char *format, ...);
+void millrace_log_text(int level, millrace_bytes text);
 
 #define millrace_log_trace(...) millrace_log(MILLRACE_LOG_TRACE, __VA_ARGS__)
 #define millrace_log_debug(...) millrace_log(MILLRACE_LOG_DEBUG, __VA_ARGS__)
@@ -789,6 +798,22 @@ millrace_bytes millrace_copy(millrace_call *call, millrace_bytes bytes)
     return millrace_view(copy, bytes.size);
 }
 
+millrace_bytes millrace_join(millrace_call *call, const millrace_bytes *parts, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        size += parts[i].size;
+    }
+    char *whole = millrace__text(call, size), *end = whole;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].size > 0) {
+            memcpy(end, parts[i].data, parts[i].size);
+            end += parts[i].size;
+        }
+    }
+    return millrace_view(whole, size);
+}
+
 millrace_bytes millrace_vprintf(millrace_call *call, const char *format, va_list arguments)
 {
     char most[256]; /* most texts: formatted once, not twice */
@@ -998,24 +1023,35 @@ millrace_verdict millrace_expand(millrace_call *call, const millrace_output *out
     return verdict;
 }
 
-millrace_verdict millrace_fail(millrace_call *call, const char *format, ...)
+millrace_verdict millrace_fail_text(millrace_call *call, millrace_bytes reason)
 {
     millrace_verdict verdict = millrace__verdict(MILLRACE_FAIL);
+    verdict.as.fail = millrace__utf8(call, reason);
+    return verdict;
+}
+
+millrace_verdict millrace_fail(millrace_call *call, const char *format, ...)
+{
     va_list arguments;
     va_start(arguments, format);
-    verdict.as.fail = millrace__utf8(call, millrace_vprintf(call, format, arguments));
+    millrace_bytes reason = millrace_vprintf(call, format, arguments);
     va_end(arguments);
-    return verdict;
+    return millrace_fail_text(call, reason);
+}
+
+millrace_result millrace_error_text(millrace_call *call, millrace_bytes reason)
+{
+    millrace_result result = {true, millrace__utf8(call, reason)};
+    return result;
 }
 
 millrace_result millrace_error(millrace_call *call, const char *format, ...)
 {
-    millrace_result result = {true, {NULL, 0}};
     va_list arguments;
     va_start(arguments, format);
-    result.bytes = millrace__utf8(call, millrace_vprintf(call, format, arguments));
+    millrace_bytes reason = millrace_vprintf(call, format, arguments);
     va_end(arguments);
-    return result;
+    return millrace_error_text(call, reason);
 }
 
 /* Why no record can be this output, or NULL. In Wasm its headers are laid out anew. */
@@ -1075,23 +1111,34 @@ __attribute__((import_module("millrace:plugin/log@0.1.0"), import_name("log")))
 void millrace__host_log(int32_t level, const char *text, size_t size);
 #endif
 
-void millrace_log(int level, const char *format, ...)
+void millrace_log_text(int level, millrace_bytes text)
 {
-    va_list arguments;
-    va_start(arguments, format);
 #ifdef __wasm32__
     millrace_call *call = &millrace__current;
     millrace_mark mark = millrace_mark_now(call);
-    millrace_bytes text = millrace__utf8(call, millrace_vprintf(call, format, arguments));
+    text = millrace__utf8(call, text);
     millrace__host_log(level, text.data, text.size);
     millrace_release(call, mark);
 #else
     static const char *const names[] = {"trace", "debug", "info", "warn", "error"};
-    fprintf(stderr, "%s: ", names[level]);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    fprintf(stderr, "%s: %.*s\n", names[level], MILLRACE_ARG(text));
 #endif
+}
+
+void millrace_log(int level, const char *format, ...)
+{
+#ifdef __wasm32__
+    millrace_call *call = &millrace__current;
+    millrace_mark mark = millrace_mark_now(call);
+#else
+    millrace_call own = millrace_begin(""), *call = &own;
+    millrace_mark mark = millrace_mark_now(call);
+#endif
+    va_list arguments;
+    va_start(arguments, format);
+    millrace_log_text(level, millrace_vprintf(call, format, arguments));
     va_end(arguments);
+    millrace_release(call, mark);
 }
 
 /* --- The contract's functions ----------------------------------------------------- */

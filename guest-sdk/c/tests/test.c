@@ -104,6 +104,18 @@ static void text_of_any_length_is_printed(void)
     millrace_end(&call);
 }
 
+static void parts_are_joined_with_their_zeros(void)
+{
+    millrace_call call = millrace_begin("t");
+    const millrace_bytes parts[] = {millrace_text("a"), millrace_null(), millrace_view("\0", 1),
+                                    millrace_text("b")};
+    millrace_bytes whole = millrace_join(&call, parts, 4);
+    MILLRACE_CHECK(millrace_equal(whole, millrace_view("a\0b", 3)));
+    MILLRACE_CHECK(millrace_equal(millrace_fail_text(&call, whole).as.fail, whole));
+    MILLRACE_CHECK(!millrace_is_null(millrace_join(&call, NULL, 0)));
+    millrace_end(&call);
+}
+
 static void memory_is_aligned_and_released(void)
 {
     millrace_call call = millrace_begin("t");
@@ -187,6 +199,7 @@ static void a_line_of_any_level_can_be_logged_without_a_host(void)
     millrace_log_info("%s", "info");
     millrace_log_warn("%.*s", MILLRACE_ARG(millrace_text("warn")));
     millrace_log_error("%d of %d", 2, 3);
+    millrace_log_text(MILLRACE_LOG_INFO, millrace_text("text"));
     MILLRACE_CHECK(true);
 }
 
@@ -199,6 +212,7 @@ int main(void)
     MILLRACE_TEST(the_last_header_of_a_name_wins);
     MILLRACE_TEST(expand_copies_its_outputs);
     MILLRACE_TEST(text_of_any_length_is_printed);
+    MILLRACE_TEST(parts_are_joined_with_their_zeros);
     MILLRACE_TEST(memory_is_aligned_and_released);
     MILLRACE_TEST(utf8_is_told_from_what_is_not);
     MILLRACE_TEST(a_reason_is_utf8_whatever_is_in_it);
