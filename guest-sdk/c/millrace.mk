@@ -4,6 +4,9 @@
 #   $(MILLRACE_COMPILE)    compiles and links C files: … FILES -o CORE.wasm
 #   $(MILLRACE_COMPONENT)  makes the plugin of what that leaves: … CORE.wasm -o PLUGIN.wasm
 #   $(MILLRACE_NATIVE)     compiles unit tests: … FILES -o PROGRAM
+#   $(MILLRACE_JSON)       one more of the FILES: yyjson, for millrace_json.h
+#   $(MILLRACE_HEADERS)    what they all depend on
+#   $(MILLRACE_EXPECT)     tests a plugin in a host: … PLUGIN.wasm (tests/*.jsonl)
 #
 # The compiler is clang with a C library for Wasm, as Zig brings them: the Python package
 # ziglang, in a virtual environment of its own, TOOLS. Projects may share one:
@@ -11,6 +14,8 @@
 
 MILLRACE_SDK := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 MILLRACE_ZIG := 0.17.0
+MILLRACE_JSON := $(MILLRACE_SDK)/yyjson/yyjson.c
+MILLRACE_HEADERS := $(wildcard $(MILLRACE_SDK)/*.h)
 
 HOST ?= host
 TOOLS ?= .venv
@@ -30,6 +35,10 @@ MILLRACE_COMPILE = $(ZIG) cc -target wasm32-wasi -mexec-model=reactor -std=c11 -
 	-Wl,--strip-debug -Wl,-z,stack-size=131072 $(MILLRACE_WARN) -I$(MILLRACE_SDK)
 
 MILLRACE_COMPONENT = @$(MILLRACE_HAS_HOST) || exit 1; set -x; $(HOST) componentize
+
+# $(MILLRACE_EXPECT) PLUGIN.wasm: holds what comes of tests/in.jsonl against tests/expected.jsonl.
+MILLRACE_EXPECT = @expect() { set -x; $(HOST) test "$$@" --expect tests/expected.jsonl \
+	< tests/in.jsonl; }; $(MILLRACE_HAS_HOST) || exit 1; expect
 
 # The host is asked first what it can do: other programs have that name, too.
 MILLRACE_HAS_HOST = { $(HOST) componentize --help 2>/dev/null | grep -q -e --output || \
