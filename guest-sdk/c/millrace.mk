@@ -3,7 +3,7 @@
 #   $(MILLRACE_CC)         what the rules below need first: fetches the compiler
 #   $(MILLRACE_COMPILE)    compiles and links C files: … FILES -o CORE.wasm
 #   $(MILLRACE_COMPONENT)  makes the plugin of what that leaves: … CORE.wasm -o PLUGIN.wasm
-#   $(MILLRACE_NATIVE)     compiles unit tests: … FILES -o PROGRAM
+#   $(MILLRACE_NATIVE)     compiles unit tests: … FILES -o PROGRAM -lm
 #   $(MILLRACE_JSON)       one more of the FILES: yyjson, for millrace_json.h
 #   $(MILLRACE_HEADERS)    what they all depend on
 #   $(MILLRACE_EXPECT)     tests a plugin in a host: … PLUGIN.wasm (tests/*.jsonl)
