@@ -6,7 +6,7 @@ import (
 	"millrace"
 )
 
-// Empty is what an empty list becomes: not nil, which is Kafka's null.
+// empty is what an empty list becomes: not nil, which is Kafka's null.
 var empty = []byte{}
 
 // slice is a list's elements where they lie. What is appended to it goes elsewhere.
