@@ -1,6 +1,10 @@
 //! A component of a core module, as compilers of C, Zig and Go leave it: what
 //! `wasm-tools component embed` and `component new` do, for this contract alone.
 
+mod go;
+
+use std::borrow::Cow;
+
 use anyhow::{Context as _, bail};
 use wasi_preview1_component_adapter_provider as wasi;
 use wasmparser::{ExternalKind, Parser, Payload};
@@ -18,9 +22,6 @@ const WIT: &str = concat!(
     include_str!("../../../wit/transform.wit"),
     include_str!("../../../wit/codec.wit"),
 );
-
-/// What stands between Go's runtime and the host (see there).
-const GO: &str = include_str!("componentize/go.wat");
 
 /// What of a core module decides about its component.
 #[derive(Debug, Default)]
@@ -46,7 +47,13 @@ pub fn componentize(module: &[u8]) -> anyhow::Result<Vec<u8>> {
         bail!("it is no WebAssembly module");
     }
     let core = Core::of(module).context("it is damaged")?;
-    let mut module = module.to_owned();
+    let (mut module, adapter) = match core.is_go {
+        true => (go::with_realloc(module)?, Cow::Owned(go::adapter()?)),
+        false => (
+            module.to_owned(),
+            Cow::Borrowed(wasi::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER),
+        ),
+    };
     if !core.says_its_world {
         if core.kinds.is_empty() {
             bail!(
@@ -59,10 +66,6 @@ pub fn componentize(module: &[u8]) -> anyhow::Result<Vec<u8>> {
         let (resolve, world) = world(&core.kinds)?;
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     }
-    let adapter = match core.is_go {
-        true => wat::parse_str(GO)?,
-        false => wasi::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER.to_owned(),
-    };
     ComponentEncoder::default()
         .module(&module)?
         .adapter(wasi::WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, &adapter)?
