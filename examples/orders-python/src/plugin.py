@@ -81,7 +81,7 @@ def scientific(number: float) -> str:
     sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
     text = "".join(map(str, digits))
     point = f"{text[0]}.{text[1:]}" if len(text) > 1 else text
-    return f"{'-' if sign else ''}{point}e{exponent + len(text) - 1}"
+    return f"{'-' if sign else ''}{point}e{int(exponent) + len(text) - 1}"
 
 
 def utf8(value: bytes) -> str:

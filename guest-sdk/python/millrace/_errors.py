@@ -15,7 +15,8 @@ MOST_BYTES = 1800
 MOST_FRAMES = 10
 
 _SDK = os.path.dirname(os.path.abspath(__file__)) + os.sep
-_STDLIB = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+# Not by os, which is frozen: in a component it says another folder than the rest.
+_STDLIB = os.path.dirname(os.path.abspath(linecache.__file__)) + os.sep
 # In a component, the folders that it was built from are /0, /1 and so on.
 _INSTALLED = re.compile(r".*[/\\](?:site|dist)-packages[/\\]|/\d+/")
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")

@@ -89,7 +89,7 @@ class Output:
         self.value = value  # type: ignore[assignment]
         self.key = key  # type: ignore[assignment]
         self.headers = headers
-        self.add_headers = add_headers  # type: ignore[assignment]
+        self.add_headers = add_headers
         self.topic = topic
         self.partition = partition
         self.timestamp = timestamp

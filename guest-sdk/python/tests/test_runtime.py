@@ -1,5 +1,6 @@
 """What the host gets of a plugin."""
 
+import json
 import unittest
 from collections.abc import Callable
 from typing import Any
@@ -290,6 +291,13 @@ class ReasonTest(unittest.TestCase):
             r"caused by ValueError: two\Z",
         )
         self.assertEqual(first, again)
+
+    def test_frames_of_the_standard_library_and_of_the_sdk_are_left_out(self) -> None:
+        def plugin(message: Message) -> Any:
+            return json.loads(message.text)
+
+        [(_, text)] = judged(plugin, "{")
+        self.assertRegex(text, r"\AJSONDecodeError: [^\n]+\n  File [^\n]+, in plugin\n[^\n]+\Z")
 
     def test_a_reason_has_a_bound_and_no_addresses(self) -> None:
         def deep(number: int) -> None:

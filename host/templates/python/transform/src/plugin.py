@@ -21,7 +21,7 @@ class Plugin:
         """For each record. An exception rejects this one alone, and says why."""
         reading = message.json()
         celsius = reading.get("celsius") if isinstance(reading, dict) else None
-        if type(celsius) not in (int, float):
+        if not isinstance(celsius, (int, float)) or isinstance(celsius, bool):
             raise Reject("a reading has a number in celsius")
         if celsius < self.least:
             return millrace.DROP

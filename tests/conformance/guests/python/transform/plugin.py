@@ -120,7 +120,7 @@ def number(argument: bytes, bits: int) -> int:
 
 
 def description(message: Message) -> str:
-    timestamp = message.timestamp_type or "not-available"
+    timestamp: str = message.timestamp_type or "not-available"
     if message.timestamp is not None:
         timestamp += f":{int(message.timestamp)}"
     headers = ",".join(f"{name}={hexadecimal(value)}" for name, value in message.headers)
