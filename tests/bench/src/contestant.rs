@@ -19,6 +19,8 @@ pub enum Kind {
 pub enum Job {
     Passthrough,
     Orders,
+    /// The same in another language, which is a part of the plugin's name.
+    OrdersIn(&'static str),
     /// A guest of the tests; only the host has this job.
     TrapsOnPoison,
     /// The same; it takes about 20 µs a record.
@@ -61,19 +63,21 @@ impl Mode {
 }
 
 impl Job {
-    pub fn name(self) -> &'static str {
+    pub fn name(self) -> String {
         match self {
             Self::Passthrough => "passthrough",
             Self::Orders => "orders",
+            Self::OrdersIn(language) => return format!("orders-{language}"),
             Self::TrapsOnPoison => "traps_on_poison",
             Self::Works => "works_20_us",
             Self::Avro => "avro",
             Self::Json => "json",
         }
+        .to_owned()
     }
 
     /// The file that the host runs.
-    fn plugin(self) -> &'static str {
+    fn plugin(self) -> String {
         match self {
             Self::Avro | Self::Json => Self::Passthrough.name(),
             job => job.name(),
@@ -106,7 +110,7 @@ pub struct Contestant {
     pub flaws: Option<Flaws>,
     pub mode: Mode,
     program: PathBuf,
-    plugin: PathBuf,
+    pub plugin: PathBuf,
 }
 
 impl Contestant {
@@ -116,7 +120,9 @@ impl Contestant {
         folders: &Folders<'_>,
     ) -> Self {
         let plugins = match job {
-            Job::Passthrough | Job::Orders | Job::Avro | Job::Json => folders.plugins,
+            Job::Passthrough | Job::Orders | Job::OrdersIn(_) | Job::Avro | Job::Json => {
+                folders.plugins
+            }
             Job::TrapsOnPoison | Job::Works => folders.guests,
         };
         Self {
@@ -163,7 +169,7 @@ impl Contestant {
     pub fn start(&self, brokers: &str, topics: &Topics<'_>, group: &str, folder: &Path) -> Process {
         let mut command = Command::new(&self.program);
         match self.kind {
-            Kind::Native => command.args(["native", "--job", self.job.name()]),
+            Kind::Native => command.args(["native", "--job", &self.job.name()]),
             Kind::Host => command.arg("run").arg("--plugin").arg(&self.plugin),
         };
         if let Some(topic) = topics.dead_letter {

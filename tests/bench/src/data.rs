@@ -79,7 +79,7 @@ impl Input {
     pub fn yields(&self, job: Job) -> anyhow::Result<Yield> {
         let (outputs, letters) = match job {
             Job::Passthrough | Job::Works | Job::Avro | Job::Json => (self.records, 0),
-            Job::Orders => (self.kept, self.flawed),
+            Job::Orders | Job::OrdersIn(_) => (self.kept, self.flawed),
             Job::TrapsOnPoison => (self.records - self.flawed, self.flawed),
         };
         Ok(Yield {

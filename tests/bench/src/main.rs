@@ -2,7 +2,7 @@
 //! contestants take turns, each a process of its own: native code (this program
 //! again, as `native`) and `host run`, at the same jobs; and `host run` beside
 //! itself: with other guarantees and more workers, where some of the records fail and
-//! where none do, and while its plugin is swapped.
+//! where none do, with the same plugin in other languages, and while its plugin is swapped.
 //!
 //! Rates come from the broker's own clock (LogAppendTime of the first and the
 //! last output), CPU and memory from the kernel's accounts of the process.
@@ -56,6 +56,9 @@ const MODES: [(Job, &[Mode]); 2] = [
     ),
     (Job::Works, &[Mode::TwoWorkers]),
 ];
+
+/// The orders job in each language that has one, beside the one in Rust.
+const LANGUAGES: [&str; 5] = ["c", "zig", "go", "typescript", "python"];
 
 /// Each beside the same records with nothing done.
 const AVRO: [(Kind, Job, Mode); 6] = [
@@ -211,6 +214,10 @@ fn contestants(arguments: &Bench) -> anyhow::Result<Vec<Contestant>> {
         .chain(modes)
         .chain(AVRO.map(|avro| (avro, None)))
         .chain(failing)
+        .chain(LANGUAGES.map(|language| {
+            let job = Job::OrdersIn(language);
+            ((Kind::Host, job, Mode::Default), None)
+        }))
         .map(|(what, flaws)| Contestant::new(what, flaws, &folders))
         .filter(|contestant| contestant.name().contains(&arguments.only))
         .collect())

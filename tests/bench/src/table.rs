@@ -37,6 +37,9 @@ pub fn print(
     if !against_native.is_empty() {
         print_against_native(out, &against_native, runs)?;
     }
+    let (languages, clean): (Vec<_>, Vec<_>) = clean
+        .into_iter()
+        .partition(|c| matches!(c.job, Job::OrdersIn(_)));
     let (avro, clean): (Vec<_>, Vec<_>) = clean
         .into_iter()
         .partition(|c| matches!(c.job, Job::Avro | Job::Json));
@@ -49,6 +52,13 @@ pub fn print(
     }
     if !failing.is_empty() {
         print_failing(out, &failing, runs)?;
+    }
+    if !languages.is_empty() {
+        let rust = clean
+            .iter()
+            .find(|c| c.job == Job::Orders && c.kind == Kind::Host);
+        let all: Vec<_> = rust.into_iter().chain(&languages).copied().collect();
+        print_languages(out, &all, runs)?;
     }
     if !delays.is_empty() {
         print_latency(out, arguments.seconds, delays)?;
@@ -203,6 +213,35 @@ fn print_latency(out: &mut impl Write, seconds: u64, delays: &[(String, Delay)])
     writeln!(out, "|---|---:|---:|")?;
     for (name, delay) in delays {
         writeln!(out, "| {name} | {:.1?} | {:.1?} |", delay.p50, delay.p99)?;
+    }
+    Ok(())
+}
+
+/// The same job in each language, beside the first one in the same round.
+fn print_languages(
+    out: &mut impl Write,
+    contestants: &[&Contestant],
+    runs: &[(String, Run)],
+) -> anyhow::Result<()> {
+    writeln!(out, "\nthe orders job in each language\n")?;
+    writeln!(
+        out,
+        "| | component | records/s | CPU µs a record | of the first: median (range) | peak memory |"
+    )?;
+    writeln!(out, "|---|---:|---:|---:|---:|---:|")?;
+    let cpus = |contestant: &Contestant| figures(runs, contestant, |run| run.cpu);
+    let first: Vec<_> = contestants.first().map(|it| cpus(it)).unwrap_or_default();
+    for contestant in contestants {
+        let size = std::fs::metadata(&contestant.plugin)?.len() as f64 / 1e6;
+        writeln!(
+            out,
+            "| {} | {size:.2} MB | {:.0} | {:.2} | {} | {:.0} MB |",
+            contestant.name(),
+            median(figures(runs, contestant, |run| run.rate)),
+            median(cpus(contestant)),
+            ratio_by_round(&cpus(contestant), &first),
+            median(figures(runs, contestant, |run| run.peak as f64)) / 1e6,
+        )?;
     }
     Ok(())
 }

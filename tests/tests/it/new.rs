@@ -112,11 +112,11 @@ fn a_new_serializer_is_built_tested_and_run() {
 
 /// The temperature of each output.
 fn fahrenheit(outputs: &[Record]) -> Vec<Option<f64>> {
-    let of = |text: &String| {
+    let of = |text: &str| {
         let reading: Value = serde_json::from_str(text).expect("JSON");
         reading["fahrenheit"].as_f64()
     };
-    texts(outputs).iter().map(of).collect()
+    texts(outputs).into_iter().map(of).collect()
 }
 
 /// From `host new` to a changed line that takes over, in one of the languages.

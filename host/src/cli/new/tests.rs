@@ -22,6 +22,7 @@ fn rust() -> &'static Template {
 fn is_for_developing(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     path.starts_with("tests/")
+        || path.starts_with("network/")
         || path.ends_with("_test.go")
         || [
             ".gitignore",
