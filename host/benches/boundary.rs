@@ -63,6 +63,7 @@ fn instance(plugin: &str) -> Instance {
         call: Duration::from_secs(30),
         watch: false,
         canary: None,
+        shadow: None,
     };
     let engine = Engine::new().expect("an engine");
     let component =

@@ -2,6 +2,7 @@
 
 mod cache;
 mod code;
+mod componentize;
 mod connection;
 mod demo;
 mod dlq;
@@ -46,6 +47,8 @@ enum Command {
     Test(Box<test::TestArguments>),
     /// Say what a file is as a plugin, without compiling it
     Inspect(inspect::InspectArguments),
+    /// Make a plugin of the core module that a C, Zig or Go compiler leaves
+    Componentize(componentize::ComponentizeArguments),
     /// Look into a dead-letter topic
     Dlq(dlq::DlqArguments),
     /// Compile what comes from stdin, for a pipeline that runs
@@ -96,6 +99,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failed> {
         Command::New(arguments) => new::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Componentize(arguments) => componentize::run(&arguments),
         Command::Dlq(arguments) => dlq::run(arguments),
         Command::Compile => compile::child().map_err(Failed::while_running),
         Command::Recovery(arguments) => recovery::run(&arguments),

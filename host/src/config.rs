@@ -13,7 +13,7 @@ mod settings;
 pub use connection::Connection;
 pub use errors::{Choice, Errors};
 pub use input::{Input, OnGap, Share, Start, Starts, Until};
-pub use pipeline::{Canary, Capability, Guarantee, Output, Pipeline, Plugin, Properties};
+pub use pipeline::{Admin, Canary, Capability, Guarantee, Output, Pipeline, Plugin, Properties};
 pub use serialization::{Coding, Fields, Format, SchemaSource, Serialization, SubjectName};
 pub use settings::{Origin, Settings, section as plugin_section};
 

@@ -8,6 +8,7 @@
 //! An offset is committed only when everything that its record led to is
 //! acknowledged by the broker. ARCHITECTURE.md is the map.
 
+pub mod admin;
 pub mod cli;
 pub mod codec;
 pub mod config;

@@ -15,5 +15,6 @@ pub mod ports;
 pub mod progress;
 pub mod pulse;
 pub mod replay;
+pub mod shadow;
 pub mod stalls;
 pub mod worker;

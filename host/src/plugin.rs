@@ -7,6 +7,7 @@ pub mod cache;
 pub mod codec;
 pub mod compile;
 pub mod component;
+mod componentize;
 mod contract;
 mod convert;
 pub mod description;
@@ -26,6 +27,7 @@ mod wasi;
 
 pub use codec::CodecInstance;
 pub use component::Component;
+pub use componentize::componentize;
 pub use contract::{CONTRACT, Refused};
 pub use description::{Description, kinds};
 pub use engine::{Engine, THREAD_STACK};

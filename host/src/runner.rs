@@ -25,8 +25,9 @@ use self::recovery::Recovery;
 use self::swap::{Swapper, Use};
 use self::topics::{Needed, check_dead_letters, check_inputs, check_starts};
 use self::worker::{Shared, policy, rules, work};
+use crate::admin::{Admin, Bound};
 use crate::codec::Coded;
-use crate::config::{Guarantee, Pipeline};
+use crate::config::{self, Guarantee, Pipeline};
 use crate::identity::Identity;
 use crate::kafka::cluster::{Cluster, REACH};
 use crate::kafka::group::Membership;
@@ -37,8 +38,11 @@ use crate::pipeline::chain::Chain;
 use crate::pipeline::ports::{Failure, Fatal, Tap};
 use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::Skipped;
+use crate::pipeline::shadow::{Compared, Shadow, Shadowed};
 use crate::pipeline::stalls::Stalls;
-use crate::plugin::{Engine, Instance, THREAD_STACK};
+use crate::plugin::component;
+use crate::plugin::desk::Desk;
+use crate::plugin::{Component, Engine, Instance, Kind, THREAD_STACK};
 use crate::recovery::Store;
 use crate::stop::Stop;
 use crate::telemetry::{self, Counters};
@@ -79,6 +83,17 @@ pub struct Replay {
     pub skipped: Skipped,
 }
 
+/// The user's code in one worker, with all that stands around it.
+pub type Judging = Coded<Shadowed<Chain<Instance>, Instance>>;
+
+/// From where a run is told what to do while it runs.
+#[derive(Debug, Default)]
+pub struct Controls {
+    /// Set when SIGHUP comes: the plugins' files are read again.
+    pub hangup: Arc<AtomicBool>,
+    pub admin: Option<Bound>,
+}
+
 /// A pipeline whose plugins are loaded and whose topics are there.
 pub struct Prepared {
     pub pipeline: Pipeline,
@@ -86,10 +101,10 @@ pub struct Prepared {
     pub plugins: Plugins,
     engine: Engine,
     /// One a worker.
-    judges: Vec<Coded<Chain<Instance>>>,
+    judges: Vec<Judging>,
     uses: Vec<Use>,
-    /// Set when SIGHUP comes: the plugins' files are read again.
-    pub hangup: Arc<AtomicBool>,
+    shadow: Option<Arc<Compared>>,
+    pub controls: Controls,
     cluster: Arc<Cluster>,
     membership: Membership,
     /// Where positions are kept, if not in the group.
@@ -126,6 +141,7 @@ impl Prepared {
             codecs,
             judges,
             uses,
+            shadow,
         } = loaded;
         plugins.tell();
         let topics = asking
@@ -180,7 +196,8 @@ impl Prepared {
             engine,
             judges,
             uses,
-            hangup: Arc::default(),
+            shadow,
+            controls: Controls::default(),
             cluster,
             store,
         })
@@ -267,15 +284,23 @@ impl Prepared {
             pulses,
         });
         // Behind the workers: it ends what they call.
-        let _swapper = match &shared.feed {
+        let Controls { hangup, admin } = self.controls;
+        let swapper = match &shared.feed {
             Feed::Inputs => Some(Swapper::start(
                 &self.engine,
                 self.uses,
                 stop,
-                &self.hangup,
+                &hangup,
                 counters,
             )?),
             Feed::Letters(_) => None,
+        };
+        let _admin = match (admin, &swapper) {
+            (Some(bound), Some(swapper)) => {
+                let shadow = self.shadow.clone();
+                Some(Admin::start(bound, swapper.handle(), counters, shadow)?)
+            }
+            _ => None,
         };
         let (ended, ends) = channel();
         for (number, judge) in self.judges.into_iter().enumerate() {
@@ -345,6 +370,9 @@ impl Prepared {
         }
         // What looks after the topics has nothing left to look after.
         stop.request();
+        if let Some(shadow) = &self.shadow {
+            telemetry::shadow_compared(shadow.records(), shadow.differ(), shadow.broke());
+        }
         telemetry::stopped(counters);
         outcome
     }
@@ -392,21 +420,30 @@ struct Loaded {
     plugins: Plugins,
     codecs: Codecs,
     /// One a worker.
-    judges: Vec<Coded<Chain<Instance>>>,
+    judges: Vec<Judging>,
     uses: Vec<Use>,
+    shadow: Option<Arc<Compared>>,
 }
 
 fn load(pipeline: &Pipeline, feed: &Feed) -> Result<Loaded, Fatal> {
     let engine = Engine::new()?;
     let plugins = Plugins::load(&engine, pipeline)?;
     let codecs = Codecs::load(&engine, pipeline, feed)?;
+    let beside = match feed {
+        Feed::Inputs => Beside::load(&engine, pipeline)?,
+        Feed::Letters(_) => None,
+    };
     let mut uses: Vec<Use> = plugins.uses(pipeline).chain(codecs.uses()).collect();
+    uses.extend(beside.as_ref().map(Beside::used));
     let mut judges = Vec::with_capacity(pipeline.workers);
     for _ in 0..pipeline.workers {
         let mut desks = Vec::with_capacity(uses.len());
         let chain = plugins.chain(pipeline, &mut desks)?;
-        judges.push(codecs.around(chain, pipeline, feed, &mut desks)?);
-        for (of, desk) in uses.iter_mut().zip(desks) {
+        let mut own = Vec::with_capacity(1);
+        let shadow = beside.as_ref().map(|beside| beside.shadow(&mut own));
+        let judge = Shadowed::new(chain, shadow.transpose()?);
+        judges.push(codecs.around(judge, pipeline, feed, &mut desks)?);
+        for (of, desk) in uses.iter_mut().zip(desks.into_iter().chain(own)) {
             of.desks.push(desk);
         }
     }
@@ -416,5 +453,58 @@ fn load(pipeline: &Pipeline, feed: &Feed) -> Result<Loaded, Fatal> {
         codecs,
         judges,
         uses,
+        shadow: beside.map(|beside| beside.compared),
     })
+}
+
+/// The plugin that runs beside the pipeline's own one.
+struct Beside {
+    settings: config::Plugin,
+    component: Arc<Component>,
+    compared: Arc<Compared>,
+}
+
+impl Beside {
+    fn load(engine: &Engine, pipeline: &Pipeline) -> Result<Option<Self>, Fatal> {
+        let own = pipeline.plugins.first();
+        let Some((own, path)) = own.and_then(|own| Some((own, own.shadow.clone()?))) else {
+            return Ok(None);
+        };
+        let settings = config::Plugin {
+            path,
+            canary: None,
+            shadow: None,
+            ..own.clone()
+        };
+        let mut component =
+            Component::load(engine, &settings, Kind::Transform).context("plugin.shadow")?;
+        component.id.name = format!("{}(shadow)", component.id.name).into();
+        telemetry::plugin_loaded(
+            &component.id,
+            component.loaded == component::Loaded::FromCache,
+            component.took,
+        );
+        Ok(Some(Self {
+            settings,
+            component: Arc::new(component),
+            compared: Arc::default(),
+        }))
+    }
+
+    fn used(&self) -> Use {
+        Use {
+            of: "shadow".to_owned(),
+            kind: Kind::Transform,
+            settings: self.settings.clone(),
+            component: Arc::clone(&self.component),
+            desks: Vec::new(),
+        }
+    }
+
+    /// One worker's. Adds its desk.
+    fn shadow(&self, desks: &mut Vec<Arc<Desk>>) -> Result<Shadow<Instance>, Fatal> {
+        let instance = Instance::new(&self.component)?;
+        desks.push(Arc::clone(instance.desk()));
+        Ok(Shadow::new(instance, Arc::clone(&self.compared)))
+    }
 }

@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 pub use self::failures::{Failures, Group};
-pub use self::plugins::{PluginState, Refusal};
+pub use self::plugins::{PluginState, Refusal, TrialState, WorkerState};
 use crate::pipeline::ports::{Failure, Fault, Gap};
 use crate::pipeline::stalls::{News, Stall};
 use crate::plugin::PluginId;
@@ -270,6 +270,43 @@ pub fn plugin_taken_back(
         from = %From(from),
         why,
         "the new plugin has failed every record, and is taken back: {good} goes on"
+    );
+}
+
+/// A version that came by the admin address is taken back, and its file could not be.
+pub fn plugin_file_stays(path: &Path, error: &std::io::Error) {
+    tracing::error!(
+        path = %path.display(),
+        %error,
+        "the plugin file before it could not be put back: a restart runs what was taken back"
+    );
+}
+
+/// Where the admin address is, once it answers.
+pub fn admin_listens(address: std::net::SocketAddr, upload: bool) {
+    tracing::info!(%address, upload, "the admin address listens");
+}
+
+/// A shadow's verdict is another one than the plugin's; so many were left out of the log
+/// before.
+pub fn shadow_differs(position: &Position, how: &str, left_out: u64) {
+    let left_out = (left_out > 0).then_some(left_out);
+    tracing::info!(
+        partition = %position.partition,
+        offset = position.offset,
+        how,
+        left_out,
+        "the shadow differs"
+    );
+}
+
+/// What came of a shadow, in all workers together.
+pub fn shadow_compared(records: u64, differ: u64, broke: u64) {
+    tracing::info!(
+        records,
+        differ,
+        broke,
+        "the shadow was held against the plugin"
     );
 }
 

@@ -23,3 +23,15 @@ pub fn plugin(name: &str) -> PathBuf {
         HOW,
     )
 }
+
+/// A guest of the conformance suite, by its language and interface.
+pub fn conformance(language: &str, kind: &str) -> PathBuf {
+    if language == "rust" {
+        return guest(&format!("conformance_rust_{kind}"));
+    }
+    let name = format!("conformance-{language}-{kind}.wasm");
+    must_exist(
+        target_dir().join("conformance").join(name),
+        "run make languages",
+    )
+}

@@ -1,7 +1,10 @@
 //! `host demo`: the main job with nothing installed. A broker inside the process,
-//! made-up orders, the orders plugin, and the same worker loop as `host run`.
+//! made-up orders, the orders plugin, and the same worker loop as `host run`; half-way,
+//! another version of the plugin takes over.
 
+use std::fs;
 use std::io::Write as _;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,6 +43,17 @@ const BROKEN: u64 = 1000;
 const SHOWN_OUT: usize = 4;
 const SHOWN_DROPPED: usize = 2;
 const SHOWN_REJECTED: usize = 1;
+/// And of those that the mended plugin takes.
+const SHOWN_MENDED: usize = 1;
+
+/// What stands in an order that is broken, and for the mended plugin is none.
+const BROKEN_AMOUNT: &str = r#""12,50""#;
+
+/// The mended plugin, beside the other one.
+const MENDED: &str = "orders-comma.wasm";
+
+/// So many orders are written before it is known that they are read.
+const FIRST: u64 = 50;
 
 /// The longest wait for what is still on its way when the orders end.
 const CATCH_UP: Duration = Duration::from_secs(20);
@@ -76,20 +90,41 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
             .create_topic(topic, PARTITIONS)
             .map_err(Failed::before)?;
     }
-    let prepared = Prepared::new(pipeline(&cluster, &plugin)?, Feed::Inputs, Purpose::Run)
+    let file = PluginFile::new(&plugin).map_err(Failed::before)?;
+    let prepared = Prepared::new(pipeline(&cluster, &file.path)?, Feed::Inputs, Purpose::Run)
         .map_err(Failed::before)?;
     introduce(&cluster, &prepared, &plugin, arguments.seconds).map_err(Failed::before)?;
 
     let writer = cluster.writer().map_err(Failed::before)?;
     let counters = Arc::new(Counters::default());
     let written = Arc::new(AtomicU64::new(0));
-    let (show, shown) = sync_channel::<String>(SHOWN_OUT + SHOWN_DROPPED + SHOWN_REJECTED);
+    let (show, shown) =
+        sync_channel::<String>(SHOWN_OUT + SHOWN_DROPPED + SHOWN_REJECTED + SHOWN_MENDED + 1);
     let status = StatusLine::start(&area, prepared.pipeline.name.clone(), &counters);
     let begun = Instant::now();
     let outcome = thread::scope(|scope| {
+        let tell = show.clone();
         let feeding = scope.spawn(|| {
             // Whatever ends the orders ends the demo.
-            let fed = feed(&writer, &stop, &written, arguments.seconds);
+            let half_way = || {
+                // The old one has shown what it does not read.
+                if counters.totals().dead_letters == 0 {
+                    return Ok(false);
+                }
+                if file.is_mended()? {
+                    // Nobody looks any more, at worst.
+                    let _ = tell.try_send(mended());
+                }
+                Ok(true)
+            };
+            let orders = Orders {
+                writer: &writer,
+                stop: &stop,
+                counters: &counters,
+                written: &written,
+            };
+            let fed = orders.feed(arguments.seconds, half_way);
+            drop(tell);
             if fed.is_ok() {
                 catch_up(&stop, &counters, &written);
             }
@@ -150,6 +185,47 @@ fn plugin(given: Option<&Path>) -> Result<PathBuf, Fatal> {
         })
 }
 
+/// The plugin's file, as its author has it.
+struct PluginFile {
+    path: PathBuf,
+    mended: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl PluginFile {
+    fn new(plugin: &Path) -> Result<Self, Fatal> {
+        let folder = tempfile::tempdir().context("no folder could be made for the plugin")?;
+        let path = folder.path().join("orders.wasm");
+        fs::copy(plugin, &path)
+            .with_context(|| format!("plugin {} can't be read", plugin.display()))?;
+        Ok(Self {
+            path,
+            mended: plugin.with_file_name(MENDED),
+            _folder: folder,
+        })
+    }
+
+    /// Its author builds it anew, if the mended one is there.
+    fn is_mended(&self) -> Result<bool, Fatal> {
+        if !self.mended.is_file() {
+            return Ok(false);
+        }
+        let part = self.path.with_extension("part");
+        fs::copy(&self.mended, &part)
+            .and_then(|_| fs::rename(&part, &self.path))
+            .context("the plugin could not be changed")?;
+        Ok(true)
+    }
+}
+
+fn mended() -> String {
+    format!(
+        "\n  {}  orders.wasm is built anew, and reads amounts like {BROKEN_AMOUNT}, too: the run \
+         takes it as it goes\n",
+        style("swap").bold()
+    )
+}
+
 fn pipeline(cluster: &EmbeddedCluster, plugin: &Path) -> Result<Pipeline, Failed> {
     let mut settings = Settings::default();
     for (key, value) in [
@@ -165,23 +241,57 @@ fn pipeline(cluster: &EmbeddedCluster, plugin: &Path) -> Result<Pipeline, Failed
     Ok(Pipeline::from_settings(&settings)?)
 }
 
-/// Writes orders at a steady rate, for so many seconds or until told to stop.
-fn feed(writer: &Writer, stop: &Stop, written: &AtomicU64, seconds: u64) -> Result<(), Fatal> {
-    let begun = Instant::now();
-    let total = RATE * seconds;
-    let mut id = 0;
-    while id < total && !stop.requested() {
-        let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let due = elapsed.saturating_mul(RATE).div_euclid(1000).min(total);
-        while id < due {
-            id += 1;
-            let (customer, order) = made_up(id);
-            writer.write(INPUT, &customer, &order)?;
+struct Orders<'a> {
+    writer: &'a Writer,
+    stop: &'a Stop,
+    counters: &'a Counters,
+    written: &'a AtomicU64,
+}
+
+impl Orders<'_> {
+    /// Writes orders at a steady rate, for so many seconds or until told to stop. From
+    /// half-way on, `half_way` is asked until it is done.
+    fn feed(
+        &self,
+        seconds: u64,
+        mut half_way: impl FnMut() -> Result<bool, Fatal>,
+    ) -> Result<(), Fatal> {
+        let total = RATE * seconds;
+        self.write(1..=FIRST)?;
+        let begun = Instant::now();
+        while self.counters.totals().records_in == 0
+            && begun.elapsed() < CATCH_UP
+            && !self.stop.requested()
+        {
+            self.stop.wait(Duration::from_millis(5));
         }
-        written.store(id, Ordering::Relaxed);
-        stop.wait(Duration::from_millis(5));
+        let begun = Instant::now();
+        let mut id = FIRST;
+        let mut is_done = false;
+        while id < total && !self.stop.requested() {
+            let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let due = elapsed.saturating_mul(RATE).div_euclid(1000).min(total);
+            if due > id {
+                self.write(id + 1..=due)?;
+                id = due;
+            }
+            if id >= total / 2 && !is_done {
+                is_done = half_way()?;
+            }
+            self.stop.wait(Duration::from_millis(5));
+        }
+        self.writer.flush()
     }
-    writer.flush()
+
+    fn write(&self, ids: RangeInclusive<u64>) -> Result<(), Fatal> {
+        let last = *ids.end();
+        for id in ids {
+            let (customer, order) = made_up(id);
+            self.writer.write(INPUT, &customer, &order)?;
+        }
+        self.written.store(last, Ordering::Relaxed);
+        Ok(())
+    }
 }
 
 /// Waits until everything that was written came through.
@@ -210,7 +320,7 @@ fn made_up(id: u64) -> (String, String) {
         _ => "paid",
     };
     let amount = match id.is_multiple_of(BROKEN) {
-        true => r#""12,50""#.to_owned(),
+        true => BROKEN_AMOUNT.to_owned(),
         false => format!("{}.{:02}", 1 + random % 300, random % 100),
     };
     let order = format!(
@@ -224,9 +334,18 @@ fn made_up(id: u64) -> (String, String) {
 /// Shows the first orders and what became of them.
 fn tap(show: SyncSender<String>) -> Tap {
     let (mut out, mut dropped, mut rejected) = (SHOWN_OUT, SHOWN_DROPPED, SHOWN_REJECTED);
+    let mut mended = SHOWN_MENDED;
+    let broken = BROKEN_AMOUNT.as_bytes();
+    let is_broken = move |value: &[u8]| value.windows(broken.len()).any(|amount| amount == broken);
     Box::new(move |_, record, outcome| {
         let left = match outcome {
             Outcome::Judged(Verdict::Drop) => &mut dropped,
+            // The others have been shown by then, and are not looked into any more.
+            Outcome::Judged(_)
+                if out == 0 && mended > 0 && record.value().is_some_and(is_broken) =>
+            {
+                &mut mended
+            }
             Outcome::Judged(_) => &mut out,
             Outcome::Rejected(_) => &mut rejected,
         };
@@ -284,7 +403,7 @@ fn conclude(counters: &Counters, took: Duration, written: u64, plugin: &Path) ->
     say(&format!(
         "\n{} in {took:.1?}: {} orders written, {} through the plugin, {} dropped as void, {} \
          written to {OUTPUT}, {} broken ones to {DEAD}, all acknowledged, and every position \
-         committed.\n\nOn a Kafka of your \
+         committed{}.\n\nOn a Kafka of your \
          own:\n\n  host run --plugin {} --brokers localhost:9092 --input {INPUT} --output {OUTPUT} \
          --dead-letter {DEAD}",
         style("Done").bold(),
@@ -293,6 +412,10 @@ fn conclude(counters: &Counters, took: Duration, written: u64, plugin: &Path) ->
         HumanCount(totals.records_in - totals.records_out - totals.dead_letters),
         HumanCount(totals.records_out),
         HumanCount(totals.dead_letters),
+        match totals.swaps {
+            0 => "",
+            _ => ", and the plugin swapped under way",
+        },
         plugin.display(),
     ))
 }

@@ -52,7 +52,7 @@ fn kinds() -> impl TypedValueParser<Value = Kind> {
 pub fn run(arguments: &NewArguments) -> Result<(), Failed> {
     let NewArguments { name, lang, kind } = arguments;
     make(Path::new(""), name, lang, *kind)?;
-    match answer(&next(name, *kind)) {
+    match answer(&next(name, lang, *kind)) {
         Err(error) if is_broken_pipe(&error) => Ok(()),
         answered => answered.map_err(Failed::while_running),
     }
@@ -71,10 +71,11 @@ fn make(here: &Path, name: &str, template: &Template, kind: Kind) -> Result<(), 
 }
 
 /// The three commands that come next.
-fn next(name: &str, kind: Kind) -> String {
+fn next(name: &str, template: &Template, kind: Kind) -> String {
     format!(
-        "{name}/ is a {kind}: its code is below {name}/src, and {name}/README.md says more. \
-         Next:\n\n  cd {name}\n  make test\n  {}\n",
+        "{name}/ is a {kind}: its code is {name}/{}, and {name}/README.md says more. Next:\n\n  \
+         cd {name}\n  make test\n  {}\n",
+        template.code,
         project::run_command(name, kind)
     )
 }

@@ -1,6 +1,7 @@
 //! `host run`: a pipeline from flags and a file, until it is told to stop.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -10,9 +11,10 @@ use super::logging::LogFormat;
 use super::pipeline::PipelineArguments;
 use super::status::StatusLine;
 use super::{Failed, json, logging, signals};
-use crate::config::{ConfigError, Pipeline};
+use crate::admin::Bound;
+use crate::config::{ConfigError, Origin, Pipeline, Settings};
 use crate::pipeline::ports::Interrupted;
-use crate::runner::{Feed, Prepared, Purpose};
+use crate::runner::{Controls, Feed, Prepared, Purpose};
 use crate::stop::Stop;
 use crate::telemetry::Counters;
 
@@ -26,6 +28,13 @@ pub struct RunArguments {
     /// Print records as they pass, as JSON lines on stdout
     #[arg(long)]
     inspect: bool,
+    /// Answer HTTP at this address: GET /plugins, POST /plugins/reload and more
+    #[arg(long, value_name = "HOST:PORT")]
+    admin: Option<String>,
+    /// Run this plugin beside the other on the same records, send nothing of it, and say for
+    /// which records it differs
+    #[arg(long, value_name = "FILE")]
+    shadow: Option<PathBuf>,
     /// How log lines look [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -34,14 +43,32 @@ pub struct RunArguments {
     check: bool,
 }
 
+impl RunArguments {
+    fn settings(&self) -> Result<Settings, ConfigError> {
+        let mut settings = self.pipeline.settings()?;
+        if let Some(address) = &self.admin {
+            settings.put("admin.listen", address.as_str(), Origin::Flag("--admin"));
+        }
+        if let Some(path) = &self.shadow {
+            let path = path.to_string_lossy();
+            settings.put("plugin.shadow", &*path, Origin::Flag("--shadow"));
+        }
+        Ok(settings)
+    }
+}
+
 pub fn run(arguments: RunArguments) -> Result<(), Failed> {
-    let pipeline = Pipeline::from_settings(&arguments.pipeline.settings()?)?;
+    let pipeline = Pipeline::from_settings(&arguments.settings()?)?;
     if arguments.reset && pipeline.input.starts.may_be_stored() {
         return Err(ConfigError::new(
             "--reset: input.start is \"stored\", which is no place that a position can be moved to",
         )
         .into());
     }
+    let admin = match (&pipeline.admin, arguments.check) {
+        (Some(admin), false) => Some(Bound::new(admin).map_err(Failed::before)?),
+        _ => None,
+    };
     let area = logging::start(arguments.log_format);
     let stop = Arc::new(Stop::default());
     let hangup = Arc::default();
@@ -64,7 +91,7 @@ pub fn run(arguments: RunArguments) -> Result<(), Failed> {
             outcome => outcome.map_err(Failed::while_running)?,
         }
     }
-    prepared.hangup = hangup;
+    prepared.controls = Controls { hangup, admin };
     let counters = Arc::new(Counters::default());
     let status = StatusLine::start(&area, prepared.pipeline.name.clone(), &counters);
     let inspect = arguments.inspect;

@@ -76,7 +76,7 @@ fn plugins(states: &[PluginState], now: SystemTime) -> String {
     let shown = states.iter().map(|plugin| {
         let last = match &plugin.refused {
             Some(refused) => format!(", a new one was refused {} ago", ago(refused.at)),
-            None if plugin.is_trying => ", a new one is tried".to_owned(),
+            None if plugin.trial.is_some() => ", a new one is tried".to_owned(),
             None if plugin.swaps > 0 => format!(", swapped {} ago", ago(plugin.since)),
             None => String::new(),
         };
@@ -125,8 +125,11 @@ fn line(before: (Instant, Totals), now: (Instant, Totals)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use super::*;
     use crate::plugin::PluginId;
+    use crate::plugin::tally::Sum;
     use crate::telemetry::Refusal;
 
     #[test]
@@ -148,10 +151,15 @@ mod tests {
                 name: "orders".into(),
                 digest: "0123456789abcdef".into(),
             },
+            path: PathBuf::new(),
+            uses: Vec::new(),
             since: at,
+            sum: Sum::default(),
             swaps: 0,
-            is_trying: false,
+            previous: None,
+            trial: None,
             refused: None,
+            workers: Vec::new(),
         };
         let shown = |state: &PluginState| plugins(std::slice::from_ref(state), now);
         assert_eq!(plugins(&[], now), "");

@@ -41,6 +41,17 @@ pub struct Pipeline {
     pub drain: Duration,
     /// How long records may wait while nothing moves before it is said.
     pub stall_timeout: Duration,
+    /// Where the run is asked, and told, things over HTTP.
+    pub admin: Option<Admin>,
+}
+
+/// The admin address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admin {
+    /// `HOST:PORT`.
+    pub listen: String,
+    /// Whether it takes plugin files.
+    pub upload: bool,
 }
 
 /// How often each record counts.
@@ -82,6 +93,8 @@ pub struct Plugin {
     pub watch: bool,
     /// How another version is tried first; `None`: it takes over at once.
     pub canary: Option<Canary>,
+    /// A file that runs beside it on the same records, and of which nothing is sent.
+    pub shadow: Option<PathBuf>,
 }
 
 /// A trial of another version on a share of the batches.
@@ -198,6 +211,7 @@ impl Pipeline {
             workers: count(settings, "workers", 1, 1024)?,
             drain: positive(settings, "shutdown.drain")?.unwrap_or(defaults::DRAIN),
             stall_timeout: positive(settings, "stall_timeout")?.unwrap_or(defaults::STALL),
+            admin: admin(settings)?,
         };
         properties::check(&pipeline, settings)?;
         Ok(pipeline)
@@ -261,7 +275,46 @@ fn plugin(settings: &Settings, number: usize) -> Result<Plugin, ConfigError> {
             .unwrap_or_else(|| defaults::plugin_call(settings.plugins())),
         watch: settings.boolean(&key("watch"))?.unwrap_or(true),
         canary: canary(settings, &key)?,
+        shadow: shadow(settings, &key("shadow"))?,
     })
+}
+
+fn shadow(settings: &Settings, key: &str) -> Result<Option<PathBuf>, ConfigError> {
+    let shadow = settings.path(key)?;
+    if shadow.is_some() && settings.plugins() > 1 {
+        return Err(ConfigError(format!(
+            "{}: a shadow runs beside one plugin, and this pipeline is a chain",
+            settings.place(key)
+        )));
+    }
+    Ok(shadow)
+}
+
+fn admin(settings: &Settings) -> Result<Option<Admin>, ConfigError> {
+    let (listen, upload) = ("admin.listen", "admin.upload");
+    let takes = settings.boolean(upload)?;
+    let Some(address) = settings.text(listen)? else {
+        return match takes {
+            Some(true) => Err(ConfigError(format!(
+                "{}: nothing is taken without {listen}",
+                settings.place(upload)
+            ))),
+            _ => Ok(None),
+        };
+    };
+    let is_address = address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    if !is_address {
+        return Err(ConfigError(format!(
+            "{}: {address:?} is no HOST:PORT, such as 127.0.0.1:9090",
+            settings.place(listen)
+        )));
+    }
+    Ok(Some(Admin {
+        listen: address,
+        upload: takes.unwrap_or(false),
+    }))
 }
 
 fn canary(

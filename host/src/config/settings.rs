@@ -29,6 +29,7 @@ const KEYS: &[&str] = &[
     "plugin.canary",
     "plugin.canary_tolerance",
     "plugin.canary_for",
+    "plugin.shadow",
     "kafka.brokers",
     "input.topics",
     "input.group",
@@ -72,6 +73,8 @@ const KEYS: &[&str] = &[
     "batch.max_bytes",
     "batch.linger",
     "recovery.dir",
+    "admin.listen",
+    "admin.upload",
     "shutdown.drain",
     "stall_timeout",
 ];

@@ -174,6 +174,6 @@ impl Source for AssignedSource {
 
     fn close(&mut self, deadline: Instant) {
         self.lanes.clear();
-        self.native.close(deadline);
+        self.native.close(None, deadline);
     }
 }

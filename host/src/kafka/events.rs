@@ -44,6 +44,15 @@ pub(super) enum Kind {
     },
 }
 
+/// What librdkafka waits for, once it has handed out what the group gave or takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owed {
+    /// That the assignment is taken.
+    Assign,
+    /// That the partitions are given up.
+    Revoke,
+}
+
 impl Events {
     /// Those of this consumer. Rings when one comes.
     pub fn new(consumer: &Arc<Consumer>, bell: &Doorbell) -> Result<Self, Fatal> {
@@ -105,9 +114,14 @@ impl Events {
     /// member's end when its partitions are given up: one that has none would stay a
     /// member until its session is over, and hold up every rebalance until then. With
     /// its subscription it leaves, but not while a rebalance is under way, nor before
-    /// an assignment that was handed out is answered, if it is `unanswered`.
-    pub fn unsubscribe(&mut self, unanswered: bool, deadline: Instant) {
-        if unanswered && let Err(error) = self.take_nothing() {
+    /// what is `owed` is answered.
+    pub fn unsubscribe(&mut self, owed: Option<Owed>, deadline: Instant) {
+        let answered = match owed {
+            Some(Owed::Assign) => self.take_nothing(),
+            Some(Owed::Revoke) => self.give_nothing_up(),
+            None => Ok(()),
+        };
+        if let Err(error) = answered {
             telemetry::close_failed(&error.to_string());
             return;
         }
@@ -156,14 +170,18 @@ impl Events {
 
     /// Closes the consumer, whose partitions are drained and committed; one that
     /// is a member leaves its group.
-    pub fn close(&mut self, deadline: Instant) {
+    ///
+    /// librdkafka (2.12) waits for each answer that it is owed, and is asked nothing
+    /// else: what is asked while it ends (`rd_kafka_cgrp_terminated`) is thrown away,
+    /// and who asked waits for ever.
+    pub fn close(&mut self, owed: Option<Owed>, deadline: Instant) {
         if let Err(error) = self.consumer.close_queue() {
             telemetry::close_failed(&error.to_string());
             return;
         }
-        // Everything is drained and committed already. Also answers a rebalance
-        // that was under way, which librdkafka would wait for.
-        if let Err(error) = self.consumer.unassign() {
+        if owed.is_some()
+            && let Err(error) = self.consumer.unassign()
+        {
             telemetry::close_failed(&error.to_string());
         }
         while !self.consumer.closed() {

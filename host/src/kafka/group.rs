@@ -10,7 +10,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::context::{Consumer, Context};
-use super::events::{Events, Kind};
+use super::events::{Events, Kind, Owed};
 use super::lanes::{Lanes, Reading};
 use super::lineage::{Inputs, Lineage};
 use super::membership::{Place, is_outage, never_takes};
@@ -97,7 +97,7 @@ pub fn join(
         commit_open: Arc::clone(offsets.open()),
         others: Others::default(),
         is_member: false,
-        owes_answer: false,
+        owed: None,
         events,
         consumer,
         place,
@@ -125,9 +125,8 @@ pub struct GroupSource {
     commit_open: Arc<AtomicBool>,
     /// Whether the group has given it something, or nothing.
     is_member: bool,
-    /// Whether what the group gave it last was neither taken nor left: librdkafka
-    /// waits for that.
-    owes_answer: bool,
+    /// What the group gave or takes, while that is not answered.
+    owed: Option<Owed>,
 }
 
 impl GroupSource {
@@ -195,11 +194,12 @@ impl Source for GroupSource {
             return Ok(Some(match kind {
                 Kind::Assign => {
                     self.place.is_given();
-                    self.owes_answer = true;
+                    self.owed = Some(Owed::Assign);
                     SourceEvent::Assigned(event.partitions())
                 }
                 Kind::Revoke => {
                     self.place.is_awaited(Instant::now());
+                    self.owed = Some(Owed::Revoke);
                     let partitions = event.partitions();
                     match assignment_lost(&self.consumer) {
                         true => SourceEvent::Lost(partitions),
@@ -233,7 +233,7 @@ impl Source for GroupSource {
 
     fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal> {
         self.is_member = true;
-        self.owes_answer = false;
+        self.owed = None;
         let mut list = TopicPartitionList::with_capacity(lanes.len());
         for (id, partition, position) in lanes {
             let end = self.membership.end_of(partition);
@@ -304,6 +304,7 @@ impl Source for GroupSource {
             // librdkafka has given up all of them.
             return Ok(());
         }
+        self.owed = None;
         if self.eager() {
             self.consumer.unassign()
         } else {
@@ -326,9 +327,8 @@ impl Source for GroupSource {
         self.lanes.clear();
         // A static member stays in its group.
         if is_empty_handed && self.membership.instance_id.is_none() && !self.is_out {
-            let unanswered = std::mem::take(&mut self.owes_answer);
-            self.events.unsubscribe(unanswered, deadline);
+            self.events.unsubscribe(self.owed.take(), deadline);
         }
-        self.events.close(deadline);
+        self.events.close(self.owed.take(), deadline);
     }
 }

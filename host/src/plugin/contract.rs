@@ -33,8 +33,8 @@ pub enum Refused {
     )]
     NotWasm(String),
     #[error(
-        "it is a core module, not a component: build it for wasm32-wasip2, or wrap it with \
-         `wasm-tools component new`"
+        "it is a core module, not a component: build it for wasm32-wasip2, or make one of it \
+         with `host componentize`"
     )]
     CoreModule,
     #[error("it is damaged: {0}")]

@@ -4,9 +4,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use super::guest::Guest;
 use super::id::PluginId;
+use crate::record::{NextOffset, TopicPartition};
 
 /// What a worker is told.
 pub enum News {
@@ -29,6 +31,17 @@ impl News {
     }
 }
 
+/// Since when a worker runs a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    pub plugin: PluginId,
+    pub at: SystemTime,
+    /// The first record of each partition that it got, or will.
+    pub from: Vec<(TopicPartition, NextOffset)>,
+    /// How long the worker stood still for it.
+    pub pause: Duration,
+}
+
 /// See the module's words.
 #[derive(Default)]
 pub struct Desk {
@@ -39,6 +52,7 @@ pub struct Desk {
 #[derive(Default)]
 struct Inner {
     news: Vec<News>,
+    taken: Option<Taken>,
     /// Guests that nobody calls any more. To drop one takes its time.
     gone: Vec<Guest>,
     /// From which version the worker went back to the one before, and why.
@@ -76,6 +90,15 @@ impl Desk {
 
     pub(super) fn leave(&self, guest: Guest) {
         self.lock().gone.push(guest);
+    }
+
+    pub(super) fn has_taken(&self, taken: Taken) {
+        self.lock().taken = Some(taken);
+    }
+
+    /// Since when the worker runs what it runs; `None`: since the start.
+    pub fn taken(&self) -> Option<Taken> {
+        self.lock().taken.clone()
     }
 
     pub(super) fn has_taken_back(&self, bad: PluginId, why: &str) {

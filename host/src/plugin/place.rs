@@ -3,12 +3,12 @@
 //! guest is, the plugin's desk says.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use wasmtime::Store;
 
 use super::component::Component;
-use super::desk::{Desk, News};
+use super::desk::{Desk, News, Taken};
 use super::guest::{Asked, Guest};
 use super::id::PluginId;
 use super::kind::{Exports, Kind};
@@ -122,7 +122,19 @@ impl Place {
             Some(_) => self.desk.leave(old),
             None => self.before = Some(old),
         }
-        telemetry::plugin_swapped(self.id(), from, begun.elapsed());
+        let pause = begun.elapsed();
+        telemetry::plugin_swapped(self.id(), from, pause);
+        self.has_taken(from, pause);
+    }
+
+    /// For whoever watches the plugins.
+    fn has_taken(&self, from: &[(TopicPartition, NextOffset)], pause: Duration) {
+        self.desk.has_taken(Taken {
+            plugin: self.id().clone(),
+            at: SystemTime::now(),
+            from: from.to_vec(),
+            pause,
+        });
     }
 
     fn recall(&mut self) {
@@ -177,6 +189,7 @@ impl Versioned for Place {
     }
 
     fn take_back(&mut self, why: &str, from: &[(TopicPartition, NextOffset)]) -> bool {
+        let begun = Instant::now();
         self.look_at_proof();
         if !self.was_asked {
             return false;
@@ -188,6 +201,7 @@ impl Versioned for Place {
         let id = bad.component.id.clone();
         telemetry::plugin_taken_back(&id, self.id(), from, why);
         self.desk.leave(bad);
+        self.has_taken(from, begun.elapsed());
         self.desk.has_taken_back(id, why);
         true
     }

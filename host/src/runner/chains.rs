@@ -71,6 +71,7 @@ impl Plugins {
             .iter()
             .zip(&pipeline.plugins)
             .map(|(component, settings)| Use {
+                of: Kind::Transform.to_string(),
                 kind: Kind::Transform,
                 settings: settings.clone(),
                 component: Arc::clone(component),

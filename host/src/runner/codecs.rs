@@ -82,6 +82,7 @@ impl Codecs {
                         path: path.clone(),
                         config: coding.config.clone(),
                         canary: None,
+                        shadow: None,
                         ..first.clone()
                     };
                     let component = Component::load(engine, &settings, way.kind())
@@ -138,6 +139,7 @@ impl Codecs {
     /// What each plugin is used for, before any worker runs it.
     pub fn uses(&self) -> impl Iterator<Item = Use> {
         self.plugins.iter().map(|plugin| Use {
+            of: plugin.way.key(plugin.field),
             kind: plugin.way.kind(),
             settings: plugin.settings.clone(),
             component: Arc::clone(&plugin.component),

@@ -1,20 +1,26 @@
 //! The plugins of a running pipeline, and how they change. One thread looks at their
-//! files: a new version is read, checked, compiled by a
+//! files, and does what it is asked: a new version is read, checked, compiled by a
 //! child, and instantiated for every worker, `init` included; only then is it put on
 //! the workers' desks. Where any of that fails, the old version goes on.
 
+mod asked;
 mod canary;
+mod kept;
 mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, bail};
 
+use self::asked::{Asked, Request};
+pub use self::asked::{Became, Declined, Handle, Now};
 use self::canary::Outcome;
+use self::kept::Kept;
 use self::watch::Watch;
 use crate::config::{Canary, Plugin};
 use crate::pipeline::ports::Fatal;
@@ -24,7 +30,7 @@ use crate::plugin::desk::{Desk, News};
 use crate::plugin::tally::Sum;
 use crate::plugin::{Engine, Guest, Kind, PluginId, THREAD_STACK};
 use crate::stop::Stop;
-use crate::telemetry::{self, Counters, PluginState, Refusal};
+use crate::telemetry::{self, Counters, PluginState, Refusal, TrialState, WorkerState};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -34,6 +40,8 @@ const READS: usize = 20;
 
 /// What a plugin file is used for in the pipeline.
 pub struct Use {
+    /// `transform`, `shadow`, or the key that names it, such as `decode.value`.
+    pub of: String,
     pub kind: Kind,
     pub settings: Plugin,
     pub component: Arc<Component>,
@@ -43,6 +51,7 @@ pub struct Use {
 
 /// See the module's words. Ends with the run, and when it is dropped.
 pub struct Swapper {
+    handle: Handle,
     stop: Arc<Stop>,
     engine: Engine,
     thread: Option<JoinHandle<()>>,
@@ -56,6 +65,7 @@ impl Swapper {
         hangup: &Arc<AtomicBool>,
         counters: &Arc<Counters>,
     ) -> Result<Self, Fatal> {
+        let (requests, asked) = channel();
         let mut keeper = Keeper {
             engine: engine.clone(),
             plugins: by_file(uses),
@@ -67,13 +77,19 @@ impl Swapper {
         let thread = thread::Builder::new()
             .name("plugins".to_owned())
             .stack_size(THREAD_STACK)
-            .spawn(move || keeper.work())
+            .spawn(move || keeper.work(&asked))
             .context("the thread that looks after the plugins could not be started")?;
         Ok(Self {
+            handle: Handle::new(requests),
             stop: Arc::clone(stop),
             engine: engine.clone(),
             thread: Some(thread),
         })
+    }
+
+    /// Where it is asked.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 }
 
@@ -100,11 +116,13 @@ fn by_file(uses: Vec<Use>) -> Vec<Watched> {
                 id: of_file.component.id.clone(),
                 path: path.clone(),
                 watch: of_file.settings.watch.then(|| Watch::new(path)),
+                first: Arc::clone(&of_file.component.id.digest),
                 since: SystemTime::now(),
                 previous: None,
                 trial: None,
                 refused: None,
                 read: Arc::clone(&of_file.component.id.digest),
+                kept: None,
                 swaps: 0,
                 uses: vec![of_file],
             }),
@@ -119,6 +137,8 @@ struct Watched {
     id: PluginId,
     path: PathBuf,
     watch: Option<Watch>,
+    /// The digest of what ran first.
+    first: Arc<str>,
     since: SystemTime,
     /// What ran before, of each use.
     previous: Option<Version>,
@@ -127,18 +147,57 @@ struct Watched {
     refused: Option<Refusal>,
     /// The digest of the file as it was read last; empty where it could not be read.
     read: Arc<str>,
+    /// What the file held before an upload.
+    kept: Option<Kept>,
     swaps: u64,
     uses: Vec<Use>,
 }
 
 impl Watched {
     fn state(&self) -> PluginState {
+        let sum = |components: &mut dyn Iterator<Item = &Arc<Component>>| {
+            components.fold(Sum::default(), |all, one| all + one.tally.sum())
+        };
+        let workers = self.uses.iter().flat_map(|of| {
+            of.desks.iter().enumerate().map(|(worker, desk)| {
+                let taken = desk.taken();
+                let digest = taken.as_ref().map_or(&self.first, |it| &it.plugin.digest);
+                WorkerState {
+                    worker,
+                    of: of.of.clone(),
+                    digest: Arc::clone(digest),
+                    taken,
+                }
+            })
+        });
         PluginState {
             id: self.id.clone(),
+            path: self.path.clone(),
+            uses: self.uses.iter().map(|of| of.of.clone()).collect(),
             since: self.since,
+            sum: sum(&mut self.uses.iter().map(|of| &of.component)),
             swaps: self.swaps,
-            is_trying: self.trial.is_some(),
+            previous: self.previous.as_ref().map(|old| Arc::clone(&old.id.digest)),
+            trial: self.trial.as_ref().map(|trial| TrialState {
+                digest: Arc::clone(&trial.version.id.digest),
+                sum: sum(&mut trial.version.components.iter()),
+            }),
             refused: self.refused.clone(),
+            workers: workers.collect(),
+        }
+    }
+
+    /// Its file is as it is known.
+    fn is_read(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.is_read();
+        }
+    }
+
+    /// Whoever put the running version there again wants no other.
+    fn end_trial(&mut self) {
+        if self.trial.take().is_some() {
+            tell(&self.uses, || News::Recall);
         }
     }
 }
@@ -148,6 +207,12 @@ impl Watched {
 struct Version {
     id: PluginId,
     components: Vec<Arc<Component>>,
+}
+
+/// A version, and one of its guests for each desk of each use.
+struct Ready {
+    version: Version,
+    guests: Vec<Vec<Guest>>,
 }
 
 /// A version that is tried.
@@ -170,14 +235,85 @@ struct Keeper {
 }
 
 impl Keeper {
-    fn work(&mut self) {
+    fn work(&mut self, requests: &Receiver<Asked>) {
         while !self.stop.requested() {
+            match requests.recv_timeout(LOOK) {
+                Ok(asked) => {
+                    let answer = self.answer(asked.request);
+                    self.publish();
+                    // Whoever asked may have gone.
+                    let _ = asked.reply.send(answer);
+                }
+                // Nobody can ask any more, and the files are looked at all the same.
+                Err(RecvTimeoutError::Disconnected) => self.stop.wait(LOOK),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
             let asked = self.hangup.swap(false, Ordering::Relaxed);
             for index in 0..self.plugins.len() {
                 self.look(index, asked);
             }
             self.publish();
-            self.stop.wait(LOOK);
+        }
+    }
+
+    fn answer(&mut self, request: Request) -> Result<Vec<Now>, Declined> {
+        match request {
+            Request::Reload => Ok((0..self.plugins.len())
+                .map(|index| self.reload(index))
+                .collect()),
+            Request::Upload { name, bytes } => {
+                let index = self.find(&name)?;
+                match self.upload(index, bytes) {
+                    Ok(became) => Ok(vec![self.now(index, became)]),
+                    Err(error) => {
+                        self.refuse(index, &error);
+                        Err(Declined::Refused(format!("{error:#}")))
+                    }
+                }
+            }
+            Request::RollBack { name } => {
+                let index = self.find(&name)?;
+                Ok(vec![self.roll_back(index)?])
+            }
+        }
+    }
+
+    fn reload(&mut self, index: usize) -> Now {
+        match self.read(index, true) {
+            Ok(became) => self.now(index, became),
+            Err(error) => {
+                self.refuse(index, &error);
+                self.now(index, Became::Refused(format!("{error:#}")))
+            }
+        }
+    }
+
+    fn find(&self, name: &str) -> Result<usize, Declined> {
+        let names = || self.plugins.iter().map(|plugin| &*plugin.id.name);
+        let mut found = names().enumerate().filter(|(_, own)| *own == name);
+        match (found.next(), found.next()) {
+            (Some((index, _)), None) => Ok(index),
+            (Some(_), Some(_)) => Err(Declined::Unknown(format!(
+                "several plugins are called {name}: give their files other names"
+            ))),
+            (None, _) => {
+                let names: Vec<_> = names().collect();
+                Err(Declined::Unknown(format!(
+                    "no plugin is called {name}: there is {}",
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
+    fn now(&self, index: usize, became: Became) -> Now {
+        let plugin = &self.plugins[index];
+        let tried = plugin.trial.as_ref().map(|trial| &trial.version.id);
+        Now {
+            name: Arc::clone(&plugin.id.name),
+            runs: Arc::clone(&plugin.id.digest),
+            tried: tried.map(|id| Arc::clone(&id.digest)),
+            became,
         }
     }
 
@@ -215,34 +351,61 @@ impl Keeper {
 
     /// Reads a plugin's file, and lets it take over, or be tried, if it is another
     /// one. One that was refused is tried again only where it is `asked` for.
-    fn read(&mut self, index: usize, asked: bool) -> Result<(), Fatal> {
+    fn read(&mut self, index: usize, asked: bool) -> Result<Became, Fatal> {
         let plugin = &mut self.plugins[index];
         plugin.read = Arc::default();
         let file = read_whole(plugin)?;
         let digest = Arc::clone(&file.id.digest);
         plugin.read = Arc::clone(&digest);
         if digest == plugin.id.digest {
-            // Whoever put it there again wants no other.
-            if plugin.trial.take().is_some() {
-                tell(&plugin.uses, || News::Recall);
-            }
-            return Ok(());
+            plugin.end_trial();
+            return Ok(Became::Unchanged);
         }
         let trial = plugin.trial.as_ref();
         if trial.is_some_and(|trial| trial.version.id.digest == digest) {
-            return Ok(());
+            return Ok(Became::Tried);
         }
         let refused = plugin.refused.as_ref();
         if let Some(refused) = refused.filter(|refused| !asked && refused.digest == digest) {
             telemetry::plugin_is_refused_still(&plugin.path, &plugin.id, &refused.why);
-            return Ok(());
+            return Ok(Became::Refused(refused.why.clone()));
         }
-        self.take(index, file)
+        let ready = self.ready(index, file)?;
+        Ok(self.take(index, ready))
     }
 
-    /// Makes this file's version ready, and hands it over.
-    fn take(&mut self, index: usize, file: File) -> Result<(), Fatal> {
+    /// Takes these bytes as a plugin's file, once they are known to run.
+    fn upload(&mut self, index: usize, bytes: Vec<u8>) -> Result<Became, Fatal> {
         let plugin = &mut self.plugins[index];
+        let file = File::of(&plugin.path, bytes);
+        let digest = Arc::clone(&file.id.digest);
+        plugin.read = Arc::clone(&digest);
+        let uploaded = kept::write_beside(&plugin.path, file.bytes())?;
+        let trial = plugin.trial.as_ref();
+        if digest == plugin.id.digest {
+            uploaded.replace(&plugin.path)?;
+            plugin.end_trial();
+        } else if trial.is_some_and(|trial| trial.version.id.digest == digest) {
+            uploaded.replace(&plugin.path)?;
+        } else {
+            let ready = self.ready(index, file)?;
+            let plugin = &mut self.plugins[index];
+            // Before it runs: a restart right after must run the same.
+            plugin.kept = Kept::before(&plugin.path, &plugin.id.digest, &digest)?;
+            uploaded.replace(&plugin.path)?;
+            plugin.is_read();
+            return Ok(self.take(index, ready));
+        }
+        plugin.is_read();
+        Ok(match plugin.trial {
+            Some(_) => Became::Tried,
+            None => Became::Unchanged,
+        })
+    }
+
+    /// Makes this file's version ready, and takes nothing from the old one meanwhile.
+    fn ready(&self, index: usize, file: File) -> Result<Ready, Fatal> {
+        let plugin = &self.plugins[index];
         for of in &plugin.uses {
             file.check(of.kind)?;
         }
@@ -262,12 +425,20 @@ impl Keeper {
             id,
             components: components.collect::<Result<_, Fatal>>()?,
         };
-        let canary = plugin.uses.iter().find_map(|of| of.settings.canary);
         let guests = guests(&version, &plugin.uses)?;
+        Ok(Ready { version, guests })
+    }
+
+    /// Hands it over.
+    fn take(&mut self, index: usize, ready: Ready) -> Became {
+        let Ready { version, guests } = ready;
+        let plugin = &mut self.plugins[index];
+        let canary = plugin.uses.iter().find_map(|of| of.settings.canary);
         match canary {
             None => {
                 hand_over(&plugin.uses, guests, News::Swap);
                 self.runs(index, version);
+                Became::Swapped
             }
             Some(canary) => {
                 let before = plugin.uses.iter().map(|of| of.component.tally.sum());
@@ -279,9 +450,9 @@ impl Keeper {
                     before: before.collect(),
                 });
                 hand_over(&plugin.uses, guests, |guest| News::Try(guest, canary.share));
+                Became::Tried
             }
         }
-        Ok(())
     }
 
     /// This version is the one that runs.
@@ -352,6 +523,29 @@ impl Keeper {
         self.refuse_version(index, &bad, why);
     }
 
+    /// Somebody wants the version before.
+    fn roll_back(&mut self, index: usize) -> Result<Now, Declined> {
+        const WHY: &str = "it was rolled back";
+        let plugin = &mut self.plugins[index];
+        if let Some(trial) = plugin.trial.take() {
+            tell(&plugin.uses, || News::Recall);
+            self.refuse_version(index, &trial.version.id, WHY);
+            return Ok(self.now(index, Became::Recalled));
+        }
+        if plugin.previous.is_none() {
+            return Err(Declined::NothingBefore(format!(
+                "plugin {} runs since the start, or was gone back to: there is no version before it",
+                plugin.id
+            )));
+        }
+        let bad = plugin.id.clone();
+        if let Err(error) = self.go_back(index) {
+            return Err(Declined::Refused(format!("{error:#}")));
+        }
+        self.refuse_version(index, &bad, WHY);
+        Ok(self.now(index, Became::Swapped))
+    }
+
     fn go_back(&mut self, index: usize) -> Result<(), Fatal> {
         let plugin = &mut self.plugins[index];
         let Some(version) = plugin.previous.clone() else {
@@ -382,6 +576,13 @@ impl Keeper {
         self.counters.plugin_refused();
         telemetry::plugin_recalled(id, &plugin.id, why);
         plugin.refused = Some(Refusal::new(&id.digest, why.to_owned()));
+        // It came by an upload: a restart would run it again.
+        if let Some(kept) = plugin.kept.take_if(|kept| kept.gave_way_to(&id.digest)) {
+            match kept.put_back(&plugin.path) {
+                Ok(()) => plugin.is_read(),
+                Err(error) => telemetry::plugin_file_stays(&plugin.path, &error),
+            }
+        }
     }
 
     fn publish(&self) {
@@ -393,9 +594,7 @@ impl Keeper {
 /// The file as it was at one moment.
 fn read_whole(plugin: &mut Watched) -> Result<File, Fatal> {
     for _ in 0..READS {
-        if let Some(watch) = &mut plugin.watch {
-            watch.is_read();
-        }
+        plugin.is_read();
         let file = File::read(&plugin.path)?;
         if plugin.watch.as_ref().is_none_or(Watch::is_as_known) {
             return Ok(file);

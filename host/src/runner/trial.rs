@@ -9,17 +9,16 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 
 use super::worker::rules;
-use super::{Feed, Replay, load};
-use crate::codec::{Alone, Coded};
+use super::{Feed, Judging, Replay, load};
+use crate::codec::Alone;
 use crate::config::{Choice, Pipeline};
 use crate::pipeline::batch::Limits;
-use crate::pipeline::chain::Chain;
 use crate::pipeline::given::{Given, GivenSource, Unkept, Unsent};
 use crate::pipeline::policy::Policy;
 use crate::pipeline::ports::{Failure, Fatal, Fault, Halt, Judge, Tap, Versioned};
 use crate::pipeline::replay::Skipped;
 use crate::pipeline::worker::{Settings, Worker};
-use crate::plugin::{CodecInstance, Component, Engine, Instance, Kind, THREAD_STACK};
+use crate::plugin::{CodecInstance, Component, Engine, Kind, THREAD_STACK};
 use crate::record::{Field, Judged, Record, Stage, TopicPartition};
 use crate::telemetry::Counters;
 
@@ -36,7 +35,7 @@ pub struct Trial<J> {
     judge: J,
 }
 
-impl Trial<Coded<Chain<Instance>>> {
+impl Trial<Judging> {
     /// Of a transform between its codecs.
     pub fn of_transform(mut pipeline: Pipeline) -> Result<Self, Fatal> {
         pipeline.workers = 1;

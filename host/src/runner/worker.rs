@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Feed;
 use super::recovery::Recovery;
-use crate::codec::Coded;
+use super::{Feed, Judging};
 use crate::config::{Choice, Pipeline};
 use crate::doorbell::Doorbell;
 use crate::identity::Identity;
@@ -17,14 +16,13 @@ use crate::kafka::sink::ProducerSink;
 use crate::kafka::topics::Topics;
 use crate::kafka::transactions::Transactions;
 use crate::pipeline::batch::Limits;
-use crate::pipeline::chain::Chain;
 use crate::pipeline::dead_letter::Provenance;
 use crate::pipeline::policy::Policy;
 use crate::pipeline::ports::{Failure, Fatal, Judge, OffsetStore, Sink, Source, Tap};
 use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::{Again, Letters, Nowhere, ReadOnly};
 use crate::pipeline::worker::{Settings, Worker};
-use crate::plugin::{CONTRACT, Component, Instance, PluginId};
+use crate::plugin::{CONTRACT, Component, PluginId};
 use crate::stop::Stop;
 use crate::telemetry::Counters;
 
@@ -92,7 +90,7 @@ pub fn policy(pipeline: &Pipeline, plugins: &[Arc<Component>]) -> Policy {
 /// One worker, on its own thread from here to its end.
 pub fn work(
     number: usize,
-    judge: Coded<Chain<Instance>>,
+    judge: Judging,
     shared: &Shared,
     tap: Option<Tap>,
 ) -> Result<(), Failure> {

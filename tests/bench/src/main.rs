@@ -1,8 +1,8 @@
 //! `make bench`: one table, from one run on one machine and one real Kafka. The
 //! contestants take turns, each a process of its own: native code (this program
 //! again, as `native`) and `host run`, at the same jobs; and `host run` beside
-//! itself: with other guarantees and more workers, and where some of the records
-//! fail and where none do.
+//! itself: with other guarantees and more workers, where some of the records fail and
+//! where none do, and while its plugin is swapped.
 //!
 //! Rates come from the broker's own clock (LogAppendTime of the first and the
 //! last output), CPU and memory from the kernel's accounts of the process.
@@ -12,6 +12,7 @@ mod data;
 mod latency;
 mod native;
 mod readings;
+mod swaps;
 mod table;
 mod throughput;
 
@@ -110,8 +111,17 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
+/// What `--only` names the swaps by.
+const SWAPS: &str = "swaps";
+
 fn bench(arguments: &Bench) -> anyhow::Result<()> {
+    let with_swaps = SWAPS.contains(&arguments.only);
     let contestants = contestants(arguments)?;
+    ensure!(
+        with_swaps || !contestants.is_empty(),
+        "no contestant's name holds {:?}",
+        arguments.only
+    );
     let broker = Broker::start_with(BrokerOptions {
         heap: "1g".to_owned(),
         optimised: true,
@@ -159,7 +169,21 @@ fn bench(arguments: &Bench) -> anyhow::Result<()> {
             delays.push((contestant.name(), delay));
         }
     }
-    table::print(arguments, &contestants, &rows, &delays)
+    table::print(arguments, &contestants, &rows, &delays)?;
+    if with_swaps {
+        let records = arguments.records * swaps::INPUT;
+        eprintln!("writing {records} records for the swaps");
+        let content = data::Content::Orders(None);
+        let brokers = broker.address();
+        let client = broker.client();
+        let input = data::write_all(&client, &brokers, records, content, &readings)?;
+        let programs = std::env::current_exe()?;
+        let host = programs.with_file_name("host");
+        let plugin = |name: &str| arguments.plugins.join(name);
+        let (small, large) = (plugin("orders.wasm"), plugin("orders-go.wasm"));
+        table::print_swaps(&swaps::run(&broker, &input, &host, &small, &large)?)?;
+    }
+    Ok(())
 }
 
 /// In the order of their turns: beside each, what it is held against.
@@ -183,17 +207,11 @@ fn contestants(arguments: &Bench) -> anyhow::Result<Vec<Contestant>> {
         let host = (Kind::Host, job, Mode::Default);
         [flaws.none(), flaws].map(|flaws| (host, Some(flaws)))
     });
-    let contestants: Vec<Contestant> = against_native
+    Ok(against_native
         .chain(modes)
         .chain(AVRO.map(|avro| (avro, None)))
         .chain(failing)
         .map(|(what, flaws)| Contestant::new(what, flaws, &folders))
         .filter(|contestant| contestant.name().contains(&arguments.only))
-        .collect();
-    ensure!(
-        !contestants.is_empty(),
-        "no contestant's name holds {:?}",
-        arguments.only
-    );
-    Ok(contestants)
+        .collect())
 }

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use crate::Bench;
 use crate::contestant::{Contestant, Job, Kind, Mode};
 use crate::latency::{Delay, RATE};
+use crate::swaps::{SWAPS, Swaps};
 use crate::throughput::Run;
 
 pub fn print(
@@ -15,6 +16,9 @@ pub fn print(
     runs: &[(String, Run)],
     delays: &[(String, Delay)],
 ) -> anyhow::Result<()> {
+    if contestants.is_empty() {
+        return Ok(());
+    }
     let out = &mut std::io::stdout().lock();
     writeln!(
         out,
@@ -201,6 +205,41 @@ fn print_latency(out: &mut impl Write, seconds: u64, delays: &[(String, Delay)])
         writeln!(out, "| {name} | {:.1?} | {:.1?} |", delay.p50, delay.p99)?;
     }
     Ok(())
+}
+
+/// What a swap costs.
+pub fn print_swaps(swaps: &Swaps) -> io::Result<()> {
+    let out = &mut io::stdout().lock();
+    let at = |share: usize| swaps.pauses[(swaps.pauses.len() - 1) * share / 100];
+    let of_before = |rate: f64| rate / swaps.before;
+    writeln!(
+        out,
+        "\n{SWAPS} swaps of the orders plugin at full rate, one worker\n"
+    )?;
+    writeln!(out, "| | |\n|---|---:|")?;
+    writeln!(
+        out,
+        "| a worker's pause: p50, p99, longest | {:.1?}, {:.1?}, {:.1?} |",
+        at(50),
+        at(99),
+        at(100)
+    )?;
+    for (what, rate) in [
+        ("before", swaps.before),
+        ("while they go on", swaps.during),
+        ("afterwards", swaps.after),
+    ] {
+        let ratio = of_before(rate);
+        writeln!(out, "| outputs/s {what} | {rate:.0} ({ratio:.2}) |")?;
+    }
+    writeln!(
+        out,
+        "| outputs/s while {:.1} MB of Go are compiled ({:.1?}) | {:.0} ({:.2}) |",
+        swaps.large as f64 / 1e6,
+        swaps.took,
+        swaps.compiling,
+        of_before(swaps.compiling)
+    )
 }
 
 /// Of each round by itself, where the two ran one after the other.

@@ -120,7 +120,7 @@ pub fn run(
 }
 
 /// With the broker's clock in its records.
-fn new_topic(client: &Client, stem: &str) -> String {
+pub fn new_topic(client: &Client, stem: &str) -> String {
     let topic = unique(stem);
     let settings = [("message.timestamp.type", "LogAppendTime")];
     client.create_topic_with(&topic, PARTITIONS, &settings);
@@ -128,7 +128,7 @@ fn new_topic(client: &Client, stem: &str) -> String {
 }
 
 /// How many records a topic has.
-fn written(client: &Client, topic: &str) -> Result<i64, String> {
+pub fn written(client: &Client, topic: &str) -> Result<i64, String> {
     let watermarks = client.watermarks(topic)?;
     Ok(watermarks.iter().map(|(low, high)| high - low).sum())
 }

@@ -82,7 +82,7 @@ fn a_plugin_file_that_is_cut_off() {
 fn a_plugin_file_that_is_a_core_module() {
     refused_bytes(
         &wat("(module)"),
-        &["core module", "component", "wasm-tools component new"],
+        &["core module", "component", "host componentize"],
     );
 }
 

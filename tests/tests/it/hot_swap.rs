@@ -1,7 +1,9 @@
 //! Another version of a plugin takes over while records flow: each record is judged by
 //! one of them, in order, and is there once. What is no plugin changes nothing.
 
+mod admin;
 mod bad_builds;
+mod shadow;
 mod trials;
 
 use std::collections::BTreeMap;

@@ -5,6 +5,7 @@ mod bad_input;
 mod broker;
 mod cache;
 mod chains;
+mod conformance;
 mod crashes;
 mod dead_letters;
 mod demo;

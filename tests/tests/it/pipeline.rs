@@ -259,7 +259,12 @@ pub fn stop(mut host: Host) -> String {
 #[track_caller]
 pub fn expect_exit(host: &mut Host, status: i32) {
     let exit = host.wait_exit(SOON);
-    assert_eq!(exit.code(), Some(status), "host: {exit}");
+    assert_eq!(
+        exit.code(),
+        Some(status),
+        "host: {exit}, {}",
+        printed_error(host)
+    );
     let panic = host.stderr().lines().any(|line| {
         // What a plugin says of its own panic comes as a log line.
         line.starts_with("thread '") && line.contains("panicked")
@@ -272,12 +277,19 @@ pub fn expect_exit(host: &mut Host, status: i32) {
 #[track_caller]
 pub fn error_of(host: &mut Host, status: i32) -> String {
     expect_exit(host, status);
+    let error = printed_error(host);
+    assert!(!error.is_empty(), "no error is printed");
+    error
+}
+
+/// What stderr holds from `error: ` on.
+fn printed_error(host: &Host) -> String {
     let stderr = host.stderr();
-    let at = stderr
-        .lines()
-        .position(|line| line.starts_with("error: "))
-        .expect("an error is printed");
-    stderr.lines().skip(at).collect::<Vec<_>>().join("\n")
+    let lines = stderr.lines();
+    let error: Vec<_> = lines
+        .skip_while(|line| !line.starts_with("error: "))
+        .collect();
+    error.join("\n")
 }
 
 /// Asserts that a message holds all of these, each named where it is missing.

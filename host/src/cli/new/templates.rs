@@ -1,6 +1,12 @@
 //! What projects are made of, held in this program: the contract, and for each
 //! language its SDK and its template (`host/templates/LANGUAGE`).
 
+mod c;
+mod go;
+mod python;
+mod rust;
+mod typescript;
+
 use crate::plugin::Kind;
 
 /// A file of Millrace's repository.
@@ -17,6 +23,8 @@ pub struct File {
 pub struct Template {
     /// As `--lang` names it, and its folder in `host/templates`.
     pub language: &'static str,
+    /// Where the plugin's code is.
+    pub code: &'static str,
     /// What no plugin can be called, with `_` for `-`.
     pub reserved: &'static [&'static str],
     /// The SDK, as it lies in the repository.
@@ -48,10 +56,13 @@ macro_rules! files {
     ($folder:literal, $($path:literal),+ $(,)?) => {
         &[$(File {
             path: $path,
-            bytes: include_bytes!(concat!("../../../../", $folder, "/", $path)),
+            bytes: include_bytes!(concat!(
+                env!("CARGO_MANIFEST_DIR"), "/../", $folder, "/", $path
+            )),
         }),+]
     };
 }
+use files;
 
 /// What every project holds a copy of.
 pub const CONTRACT: &[File] = files![
@@ -65,106 +76,11 @@ pub const CONTRACT: &[File] = files![
 ];
 
 /// Every language that a project can be made in.
-pub const TEMPLATES: &[Template] = &[RUST];
-
-const RUST: Template = Template {
-    language: "rust",
-    // The language's keywords, its own crates, and what a project depends on.
-    reserved: &[
-        "abstract",
-        "alloc",
-        "as",
-        "async",
-        "await",
-        "become",
-        "box",
-        "break",
-        "const",
-        "continue",
-        "core",
-        "crate",
-        "do",
-        "dyn",
-        "else",
-        "enum",
-        "extern",
-        "false",
-        "final",
-        "fn",
-        "for",
-        "gen",
-        "if",
-        "impl",
-        "in",
-        "let",
-        "loop",
-        "macro",
-        "match",
-        "millrace_sdk",
-        "mod",
-        "move",
-        "mut",
-        "override",
-        "priv",
-        "proc_macro",
-        "pub",
-        "ref",
-        "return",
-        "self",
-        "serde_json",
-        "static",
-        "std",
-        "struct",
-        "super",
-        "test",
-        "trait",
-        "true",
-        "try",
-        "type",
-        "typeof",
-        "unsafe",
-        "unsized",
-        "use",
-        "virtual",
-        "where",
-        "while",
-        "yield",
-    ],
-    sdk: files![
-        ".",
-        "guest-sdk/rust/Cargo.toml",
-        "guest-sdk/rust/README.md",
-        "guest-sdk/rust/src/bindings.rs",
-        "guest-sdk/rust/src/codec.rs",
-        "guest-sdk/rust/src/lib.rs",
-        "guest-sdk/rust/src/log.rs",
-        "guest-sdk/rust/src/message.rs",
-        "guest-sdk/rust/src/output.rs",
-        "guest-sdk/rust/src/runtime.rs",
-    ],
-    shared: files![
-        "host/templates/rust",
-        ".gitignore",
-        "Cargo.toml",
-        "Makefile",
-        "README.md",
-    ],
-    transform: files![
-        "host/templates/rust/transform",
-        "src/lib.rs",
-        "tests/expected.jsonl",
-        "tests/in.jsonl",
-    ],
-    deserializer: files![
-        "host/templates/rust/deserializer",
-        "src/lib.rs",
-        "tests/expected.jsonl",
-        "tests/in.jsonl",
-    ],
-    serializer: files![
-        "host/templates/rust/serializer",
-        "src/lib.rs",
-        "tests/expected.jsonl",
-        "tests/in.jsonl",
-    ],
-};
+pub const TEMPLATES: &[Template] = &[
+    rust::RUST,
+    typescript::TYPESCRIPT,
+    typescript::JAVASCRIPT,
+    python::PYTHON,
+    c::C,
+    go::GO,
+];

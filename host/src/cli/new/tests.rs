@@ -9,8 +9,27 @@ use super::*;
 use crate::cli::Arguments;
 use crate::cli::new::templates::{CONTRACT, File};
 
+fn template(language: &str) -> &'static Template {
+    let mut all = TEMPLATES.iter();
+    all.find(|template| template.language == language).unwrap()
+}
+
 fn rust() -> &'static Template {
-    &TEMPLATES[0]
+    template("rust")
+}
+
+/// What its own authors use, and no project does.
+fn is_for_developing(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    path.starts_with("tests/")
+        || path.ends_with("_test.go")
+        || [
+            ".gitignore",
+            "Makefile",
+            "package-lock.json",
+            "tsconfig.json",
+        ]
+        .contains(&name)
 }
 
 fn repository() -> PathBuf {
@@ -23,6 +42,11 @@ fn files_below(folder: &str) -> BTreeSet<String> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
+                // What tools leave there.
+                let name = path.file_name().unwrap().to_str().unwrap();
+                if ["node_modules", "__pycache__", ".venv", ".tools"].contains(&name) {
+                    continue;
+                }
                 look(&path, below, found);
             } else {
                 let path = path.strip_prefix(below).unwrap();
@@ -57,28 +81,53 @@ fn refused(here: &Path, name: &str) -> (u8, String) {
 fn every_file_of_the_contract_the_sdk_and_the_templates_is_in_a_project() {
     assert_eq!(paths(CONTRACT, "wit/"), files_below("wit"));
     for template in TEMPLATES {
-        let sdk = format!("guest-sdk/{}", template.language);
-        assert_eq!(paths(template.sdk, &format!("{sdk}/")), files_below(&sdk));
+        let language = match template.language {
+            "javascript" => "typescript",
+            language => language,
+        };
+        let sdk = format!("guest-sdk/{language}");
+        let all = files_below(&sdk).into_iter();
+        let all: BTreeSet<_> = all.filter(|path| !is_for_developing(path)).collect();
+        assert_eq!(paths(template.sdk, &format!("{sdk}/")), all, "{language}");
         let mut listed = paths(template.shared, "");
         for kind in KINDS {
             let below = |path| format!("{kind}/{path}");
             listed.extend(paths(template.own(kind), "").into_iter().map(below));
         }
         let folder = format!("host/templates/{}", template.language);
-        assert_eq!(listed, files_below(&folder));
+        assert_eq!(listed, files_below(&folder), "{}", template.language);
     }
 }
 
 #[test]
 fn a_project_bears_its_name_and_no_mark_of_its_template() {
     for kind in KINDS {
-        let files = project::files("my-plugin", rust(), kind);
-        for (path, bytes) in &files {
-            if !path.starts_with("millrace") {
-                let text = std::str::from_utf8(bytes).unwrap();
-                assert!(!text.contains("{{"), "{kind}: {}: {text}", path.display());
+        for template in TEMPLATES {
+            let files = project::files("my-plugin", template, kind);
+            for (path, bytes) in &files {
+                if !path.starts_with("millrace") {
+                    let text = std::str::from_utf8(bytes).unwrap();
+                    let path = path.display();
+                    assert!(
+                        !text.contains("{{"),
+                        "{} {kind}: {path}: {text}",
+                        template.language
+                    );
+                }
             }
+            let text = |path: &str| {
+                let file = files.iter().find(|(own, _)| own == path);
+                String::from_utf8(file.unwrap().1.clone()).unwrap()
+            };
+            assert!(text("README.md").contains("my-plugin.wasm \\\n"));
+            assert!(text("Makefile").contains("my-plugin.wasm"));
+            let code = template.code;
+            assert!(
+                files.iter().any(|(path, _)| path.starts_with(code)),
+                "{code}"
+            );
         }
+        let files = project::files("my-plugin", rust(), kind);
         let text = |wanted: &str| {
             let (_, bytes) = files.iter().find(|(path, _)| path == wanted).unwrap();
             std::str::from_utf8(bytes).unwrap()
@@ -204,11 +253,9 @@ fn a_language_or_kind_that_is_not_there_names_those_that_are() {
         assert_eq!(error.exit_code(), 2);
         error.to_string()
     };
-    let error = refused(&["--lang", "go"]);
-    assert!(
-        error.contains("'go'") && error.contains("[possible values: rust]"),
-        "{error}"
-    );
+    let error = refused(&["--lang", "cobol"]);
+    let all = "[possible values: rust, typescript, javascript, python, c, go]";
+    assert!(error.contains("'cobol'") && error.contains(all), "{error}");
     let error = refused(&["--lang", "rust", "--kind", "codec"]);
     assert!(
         error.contains("[possible values: transform, deserializer, serializer]"),

@@ -587,3 +587,40 @@ fn a_canary_that_means_nothing_is_refused() {
         );
     }
 }
+
+#[test]
+fn the_admin_address_is_an_address_and_takes_no_files_by_itself() {
+    assert_eq!(pipeline("").admin, None);
+    let admin = pipeline("admin.listen = '127.0.0.1:9090'").admin.unwrap();
+    assert_eq!((&*admin.listen, admin.upload), ("127.0.0.1:9090", false));
+    let taking = pipeline("admin = { listen = 'localhost:0', upload = true }");
+    assert!(taking.admin.unwrap().upload);
+    for listen in [
+        "9090",
+        ":9090",
+        "localhost",
+        "localhost:http",
+        "localhost:70000",
+    ] {
+        let error = error(&format!("admin.listen = '{listen}'"));
+        assert!(error.contains("is no HOST:PORT"), "{error}");
+    }
+    let error = error("admin.upload = true");
+    assert!(
+        error.contains("nothing is taken without admin.listen"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_shadow_runs_beside_one_plugin() {
+    assert_eq!(pipeline("").plugins[0].shadow, None);
+    let shadow = pipeline("plugin.shadow = 'new.wasm'").plugins[0]
+        .shadow
+        .clone();
+    assert!(shadow.unwrap().ends_with("new.wasm"));
+    let error =
+        chain("[[plugin]]\npath = 'a.wasm'\nshadow = 'new.wasm'\n[[plugin]]\npath = 'b.wasm'")
+            .unwrap_err();
+    assert!(error.contains("this pipeline is a chain"), "{error}");
+}

@@ -19,6 +19,7 @@ fn settings(path: PathBuf, config: &str) -> Plugin {
         call: Duration::from_secs(10),
         watch: false,
         canary: None,
+        shadow: None,
     }
 }
 

@@ -47,6 +47,7 @@ fn component_with(engine: &Engine, memory: usize, body: &str) -> Arc<Component> 
         call: Duration::from_secs(10),
         watch: false,
         canary: None,
+        shadow: None,
     };
     let bytes = wat::parse_str(text).unwrap();
     let component = Component::of_bytes(engine, &settings, Kind::Transform, &bytes);

@@ -1,0 +1,30 @@
+# What a Makefile of a plugin in Python includes, with SDK set to this folder: the tools,
+# and where they find the SDK.
+#
+# TOOLS is a Python environment, which is made where it is not there: several projects may
+# share one (make TOOLS=/a/folder). PYTHON3 is the Python that makes it.
+
+TOOLS ?= .venv
+PYTHON3 ?= python3
+PYTHON := $(TOOLS)/bin/python
+
+export PYTHONPATH := src:$(SDK)
+export PYTHONDONTWRITEBYTECODE := 1
+
+# What this plugin takes from PyPI stands in its own requirements.txt.
+REQUIREMENTS := $(SDK)/requirements.txt $(wildcard requirements.txt)
+INSTALLED := $(TOOLS)/.installed-$(firstword $(shell cat $(REQUIREMENTS) | cksum))
+
+.PHONY: tools
+tools: $(INSTALLED)
+
+# Wheels only: what would have to be compiled does not run in a plugin either.
+$(INSTALLED):
+	@$(PYTHON3) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || \
+	{ echo "Python 3.10 or later, with venv, is not here: install it from https://python.org, on" \
+		"Debian and Ubuntu by 'apt-get install python3-venv', or name one:" \
+		"make PYTHON3=/a/path/python3" >&2; exit 1; }
+	@$(PYTHON) -c '' 2>/dev/null || $(PYTHON3) -m venv --clear $(TOOLS)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+		$(addprefix --requirement ,$(REQUIREMENTS))
+	@touch $@

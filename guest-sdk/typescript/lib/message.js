@@ -1,0 +1,152 @@
+// What comes in: reading a message, and making one for a unit test.
+
+import { Reject } from "./errors.js";
+import { decode, encode } from "./text.js";
+
+export class Message {
+  #offset;
+  #timestamp;
+
+  /** From the contract's record, whose numbers beyond 2^53 are decimal text. */
+  constructor(raw) {
+    this.key = raw.key;
+    this.value = raw.value;
+    this.headers = raw.headers;
+    this.#offset = raw.offset;
+    this.#timestamp = raw.timestamp;
+  }
+
+  get offset() {
+    return BigInt(this.#offset);
+  }
+
+  get timestamp() {
+    const { tag, val } = this.#timestamp;
+    return tag === "not-available" ? null : BigInt(val);
+  }
+
+  get timestampType() {
+    return this.#timestamp.tag;
+  }
+
+  get date() {
+    const { tag, val } = this.#timestamp;
+    const millis = Number(val);
+    return tag === "not-available" || Math.abs(millis) > 8.64e15 ? null : new Date(millis);
+  }
+
+  text() {
+    return read(this.value, "value");
+  }
+
+  json() {
+    return JSON.parse(read(this.value, "value"));
+  }
+
+  bytes() {
+    return this.value ?? missing("value");
+  }
+
+  keyText() {
+    return read(this.key, "key");
+  }
+
+  header(name) {
+    const { headers } = this;
+    for (let at = headers.length - 1; at >= 0; at -= 1) {
+      if (headers[at].name === name) {
+        return headers[at].value;
+      }
+    }
+    return null;
+  }
+
+  headerText(name) {
+    const value = this.header(name);
+    return value === null ? null : read(value, `header ${name}`);
+  }
+}
+
+function missing(what) {
+  throw new Reject(`the ${what} is null`);
+}
+
+function read(bytes, what) {
+  try {
+    return decode(bytes ?? missing(what));
+  } catch (error) {
+    throw error instanceof Reject ? error : new Reject(`the ${what} is not UTF-8: ${error.message}`);
+  }
+}
+
+/** A message for a unit test: what is left out is null, 0 or not there. */
+export function message(fields = {}) {
+  if (fields instanceof Message) {
+    return fields;
+  }
+  const { key = null, value = null, headers = [], offset = 0n, timestamp = null } = fields;
+  const { timestampType = timestamp === null ? "not-available" : "create-time" } = fields;
+  return new Message({
+    key: bytesOrNull(key, "key"),
+    value: bytesOrNull(value, "value"),
+    headers: headerList(headers),
+    offset: int64(offset, "offset"),
+    timestamp:
+      timestampType === "not-available"
+        ? { tag: timestampType }
+        : { tag: timestampType, val: int64(timestamp ?? 0n, "timestamp") },
+  });
+}
+
+/** A payload: bytes, text, or Kafka's null. */
+export function bytesOrNull(payload, what) {
+  if (payload === null || payload instanceof Uint8Array) {
+    return payload;
+  }
+  if (typeof payload === "string") {
+    return encode(payload);
+  }
+  throw new TypeError(`the ${what} is neither a Uint8Array, a string nor null: ${kind(payload)}`);
+}
+
+/** Headers as the contract has them, from `[name, value]` or `{ name, value }`. */
+export function headerList(headers) {
+  const list = [];
+  for (const header of headers) {
+    const isPair = Array.isArray(header);
+    const name = isPair ? header[0] : header.name;
+    const value = isPair ? header[1] : header.value;
+    if (typeof name !== "string") {
+      throw new TypeError(`a header's name is no string: ${kind(name)}`);
+    }
+    list.push({ name: name.toWellFormed(), value: bytesOrNull(value, `header ${name}`) });
+  }
+  return list;
+}
+
+/** A signed 64-bit number as a bigint. A number must be whole and exact, a date valid. */
+export function int64(value, what) {
+  if (value instanceof Date) {
+    value = value.getTime();
+  }
+  if (typeof value === "number") {
+    if (!Number.isSafeInteger(value)) {
+      throw new RangeError(`the ${what} is no whole number up to 2^53 (beyond it, a bigint is): ${value}`);
+    }
+    return BigInt(value);
+  }
+  if (typeof value !== "bigint") {
+    throw new TypeError(`the ${what} is neither a bigint, a number nor a Date: ${kind(value)}`);
+  }
+  if (BigInt.asIntN(64, value) !== value) {
+    throw new RangeError(`the ${what} does not fit into 64 bits: ${value}`);
+  }
+  return value;
+}
+
+export function kind(value) {
+  if (value === null || value === undefined) {
+    return String(value);
+  }
+  return typeof value === "object" ? (value.constructor?.name ?? "an object") : typeof value;
+}

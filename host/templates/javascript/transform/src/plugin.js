@@ -1,0 +1,36 @@
+// Readings of sensors, as JSON: {"sensor":"a1","celsius":21.5} gets its fahrenheit.
+// The plugin's configuration is the least temperature that goes on (none: all do).
+
+import { drop, output, reject, transform } from "#millrace";
+
+class Readings {
+  /**
+   * Once, at the start. What it throws refuses the plugin.
+   * @param {string} config
+   */
+  constructor(config) {
+    this.least = config === "" ? -Infinity : Number(config);
+    if (Number.isNaN(this.least)) {
+      reject(`the configuration is no temperature: ${config}`);
+    }
+  }
+
+  /**
+   * For each record. What it throws rejects this one alone, and says why.
+   * @param {import("#millrace").Message} message
+   * @returns {import("#millrace").Verdict}
+   */
+  transform(message) {
+    const reading = message.json();
+    const celsius = reading?.celsius;
+    if (typeof celsius !== "number") {
+      return reject("a reading has a number in celsius");
+    }
+    if (celsius < this.least) {
+      return drop;
+    }
+    return output({ value: JSON.stringify({ ...reading, fahrenheit: celsius * 1.8 + 32 }) });
+  }
+}
+
+export default transform(Readings);
