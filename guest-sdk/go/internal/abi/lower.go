@@ -132,7 +132,7 @@ func (r *Results) output(to *output, from *millrace.Output) {
 	switch {
 	case from.OnlyHeaders:
 		to.headers.kind = headersOnly
-	case len(from.Headers) > 0:
+	case from.Headers != nil:
 		to.headers.kind = headersAppend
 	}
 	start := len(r.headers)

@@ -91,6 +91,10 @@ func describe(value any) string {
 }
 
 func isSDK(function string) bool {
+	// Register's function, where it was put into the user's by the compiler.
+	if strings.Contains(function, ".Register[...]") {
+		return true
+	}
 	for _, of := range [...]string{"internal/run", "transform", "deserializer", "serializer"} {
 		if strings.HasPrefix(function, "millrace/"+of+".") {
 			return true

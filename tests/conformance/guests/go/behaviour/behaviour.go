@@ -2,10 +2,12 @@
 package behaviour
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"strings"
+	"unicode/utf8"
 
 	"millrace"
 )
@@ -46,18 +48,34 @@ func Log(level, line string) bool {
 	return is
 }
 
+// ErrArgument is of an argument that should be a number or text and is not.
+var ErrArgument = errors.New("bad argument")
+
+// Text is an argument as text.
+func Text(argument []byte) (string, error) {
+	if !utf8.Valid(argument) {
+		return "", ErrArgument
+	}
+	return string(argument), nil
+}
+
 // Codec deserializes and serializes: what it writes is between its two parts.
 type Codec struct{ Before, After string }
 
 func (c Codec) convert(payload []byte, place millrace.Place) ([]byte, error) {
-	text := string(payload)
-	if reason, is := strings.CutPrefix(text, "fail "); is {
+	word, argument, _ := bytes.Cut(payload, []byte(" "))
+	switch string(word) {
+	case "fail", "throw":
+		reason, err := Text(argument)
+		if err != nil {
+			return nil, err
+		}
+		if string(word) == "throw" {
+			panic(reason)
+		}
 		return nil, errors.New(reason)
 	}
-	if reason, is := strings.CutPrefix(text, "throw "); is {
-		panic(reason)
-	}
-	return []byte(c.Before + place.Field.String() + ":" + place.Topic + ":" + text + c.After), nil
+	return []byte(c.Before + place.Field.String() + ":" + place.Topic + ":" + string(payload) + c.After), nil
 }
 
 // Deserialize is the deserializer's.

@@ -24,8 +24,6 @@ func init() { transform.Register(newGuest) }
 
 func main() {}
 
-var errArgument = errors.New("bad argument")
-
 var fourHeaders = []millrace.Header{
 	{Name: "a", Value: []byte("1")},
 	{Name: "a", Value: nil},
@@ -38,7 +36,10 @@ func (g *guest) Transform(m *millrace.Message, from millrace.Source) (millrace.V
 	if m.Value == nil {
 		return millrace.Forward, nil
 	}
-	word, argument, _ := bytes.Cut(m.Value, []byte(" "))
+	word, argument, is := bytes.Cut(m.Value, []byte(" "))
+	if !is {
+		argument = []byte{} // Cut's is nil, which would be null.
+	}
 	out := &millrace.Output{}
 	switch string(word) {
 	case "forward":
@@ -59,7 +60,7 @@ func (g *guest) Transform(m *millrace.Message, from millrace.Source) (millrace.V
 		millis, err := number(argument, 64)
 		return out.WithTimestamp(millis), err
 	case "topic":
-		topic, err := text(argument)
+		topic, err := behaviour.Text(argument)
 		return out.ToTopic(topic), err
 	case "partition":
 		partition, err := number(argument, 32)
@@ -70,6 +71,7 @@ func (g *guest) Transform(m *millrace.Message, from millrace.Source) (millrace.V
 		}
 		return out, nil
 	case "append-none":
+		out.Headers = []millrace.Header{}
 		return out, nil
 	case "only":
 		return out.WithOnlyHeaders(fourHeaders...), nil
@@ -78,7 +80,7 @@ func (g *guest) Transform(m *millrace.Message, from millrace.Source) (millrace.V
 	case "expand":
 		n, err := number(argument, 64)
 		if n < 0 || err != nil {
-			return nil, errArgument
+			return nil, behaviour.ErrArgument
 		}
 		outputs := millrace.Expand{}
 		for i := range n {
@@ -92,22 +94,22 @@ func (g *guest) Transform(m *millrace.Message, from millrace.Source) (millrace.V
 			new(millrace.Output).WithOnlyHeaders(fourHeaders...),
 		}, nil
 	case "fail":
-		reason, err := text(argument)
+		reason, err := behaviour.Text(argument)
 		if err == nil {
 			err = errors.New(reason)
 		}
 		return nil, err
 	case "throw":
-		reason, err := text(argument)
+		reason, err := behaviour.Text(argument)
 		if err != nil {
 			return nil, err
 		}
 		panic(reason)
 	case "log":
-		all, err := text(argument)
+		all, err := behaviour.Text(argument)
 		level, line, _ := strings.Cut(all, " ")
 		if err != nil || !behaviour.Log(level, line) {
-			return nil, errArgument
+			return nil, behaviour.ErrArgument
 		}
 		return millrace.Forward, nil
 	case "describe":
@@ -117,21 +119,28 @@ func (g *guest) Transform(m *millrace.Message, from millrace.Source) (millrace.V
 	case "count":
 		return millrace.Value(strconv.Itoa(g.count)), nil
 	default:
-		return nil, errors.New("unknown command: " + strings.ToValidUTF8(string(word), "\uFFFD"))
+		return nil, errors.New("unknown command: " + lossy(word))
 	}
 }
 
-func text(argument []byte) (string, error) {
-	if !utf8.Valid(argument) {
-		return "", errArgument
+// lossy is text with one U+FFFD for each sequence that began a character and is none.
+func lossy(text []byte) string {
+	var valid []byte
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		for r == utf8.RuneError && size < len(text) && !utf8.FullRune(text[:size+1]) {
+			size++
+		}
+		valid = utf8.AppendRune(valid, r)
+		text = text[size:]
 	}
-	return string(argument), nil
+	return string(valid)
 }
 
 func number(argument []byte, bits int) (int64, error) {
 	n, err := strconv.ParseInt(string(argument), 10, bits)
 	if err != nil {
-		return 0, errArgument
+		return 0, behaviour.ErrArgument
 	}
 	return n, nil
 }
