@@ -1,0 +1,3 @@
+/* What the plugin takes from C, for translate-c. */
+#include "millrace.h"
+#include "millrace_json.h"
