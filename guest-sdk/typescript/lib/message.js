@@ -1,46 +1,59 @@
 // What comes in: reading a message, and making one for a unit test.
 
 import { Reject } from "./errors.js";
-import { decode, encode } from "./text.js";
+import { decode, encode, lowerText } from "./text.js";
 
 export class Message {
-  #offset;
-  #timestamp;
+  #raw;
+  #value;
+  #headers;
 
-  /** From the contract's record, whose numbers beyond 2^53 are decimal text. */
+  /**
+   * From the contract's record: its numbers beyond 2^53 are decimal text, and its payloads
+   * are strings where they are ASCII (build/values.js).
+   */
   constructor(raw) {
-    this.key = raw.key;
-    this.value = raw.value;
-    this.headers = raw.headers;
-    this.#offset = raw.offset;
-    this.#timestamp = raw.timestamp;
+    this.#raw = raw;
+  }
+
+  get key() {
+    return toBytes(this.#raw.key);
+  }
+
+  get value() {
+    return (this.#value ??= toBytes(this.#raw.value));
+  }
+
+  get headers() {
+    return (this.#headers ??= this.#raw.headers.map(({ name, value }) => ({ name, value: toBytes(value) })));
   }
 
   get offset() {
-    return BigInt(this.#offset);
+    return BigInt(this.#raw.offset);
   }
 
   get timestamp() {
-    const { tag, val } = this.#timestamp;
+    const { tag, val } = this.#raw.timestamp;
     return tag === "not-available" ? null : BigInt(val);
   }
 
   get timestampType() {
-    return this.#timestamp.tag;
+    return this.#raw.timestamp.tag;
   }
 
   get date() {
-    const { tag, val } = this.#timestamp;
+    const { tag, val } = this.#raw.timestamp;
     const millis = Number(val);
     return tag === "not-available" || Math.abs(millis) > 8.64e15 ? null : new Date(millis);
   }
 
   text() {
-    return read(this.value, "value");
+    const { value } = this.#raw;
+    return typeof value === "string" ? value : read(value, "value");
   }
 
   json() {
-    return JSON.parse(read(this.value, "value"));
+    return JSON.parse(this.text());
   }
 
   bytes() {
@@ -48,32 +61,38 @@ export class Message {
   }
 
   keyText() {
-    return read(this.key, "key");
+    return read(this.#raw.key, "key");
   }
 
   header(name) {
-    const { headers } = this;
-    for (let at = headers.length - 1; at >= 0; at -= 1) {
-      if (headers[at].name === name) {
-        return headers[at].value;
-      }
-    }
-    return null;
+    const value = this.#last(name);
+    return value === undefined ? null : toBytes(value);
   }
 
   headerText(name) {
-    const value = this.header(name);
+    const value = this.#last(name) ?? null;
     return value === null ? null : read(value, `header ${name}`);
   }
+
+  #last(name) {
+    return this.#raw.headers.findLast((header) => header.name === name)?.value;
+  }
+}
+
+function toBytes(payload) {
+  return typeof payload === "string" ? encode(payload) : payload;
 }
 
 function missing(what) {
   throw new Reject(`the ${what} is null`);
 }
 
-function read(bytes, what) {
+function read(payload, what) {
+  if (typeof payload === "string") {
+    return payload;
+  }
   try {
-    return decode(bytes ?? missing(what));
+    return decode(payload ?? missing(what));
   } catch (error) {
     throw error instanceof Reject ? error : new Reject(`the ${what} is not UTF-8: ${error.message}`);
   }
@@ -119,7 +138,7 @@ export function headerList(headers) {
     if (typeof name !== "string") {
       throw new TypeError(`a header's name is no string: ${kind(name)}`);
     }
-    list.push({ name: name.toWellFormed(), value: bytesOrNull(value, `header ${name}`) });
+    list.push({ name: name.toWellFormed(), value: typeof value === "string" ? lowerText(value) : bytesOrNull(value, `header ${name}`) });
   }
   return list;
 }

@@ -4,7 +4,7 @@
 import { reasonOf } from "./errors.js";
 import { Message } from "./message.js";
 import { Fail } from "./output.js";
-import { toBytes } from "./plugin.js";
+import { lowerPayload } from "./plugin.js";
 
 /** The plugins of a module's default export. */
 export function pluginsOf(exported) {
@@ -58,8 +58,7 @@ function codec(plugin, name) {
 }
 
 function lowerResult(result) {
-  const bytes = toBytes(result);
-  return bytes instanceof Fail ? lowerFault(bytes.reason) : { tag: "ok", val: bytes };
+  return result instanceof Fail ? lowerFault(result.reason) : { tag: "ok", val: lowerPayload(result) };
 }
 
 function lowerFault(reason) {

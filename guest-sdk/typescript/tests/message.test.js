@@ -3,8 +3,10 @@ import { test } from "node:test";
 
 import { Message } from "../lib/message.js";
 import { Output, drop, fail, forward, message, output } from "../index.js";
-import { int64Text, lower } from "../lib/output.js";
+import { int64Text, lower as lowerToClass } from "../lib/output.js";
 
+/** The contract's verdict, without the classes that it is made of. */
+const lower = (verdict) => structuredClone(lowerToClass(verdict));
 const utf8 = (text) => new TextEncoder().encode(text);
 
 test("null and empty are two things", () => {
@@ -22,12 +24,23 @@ test("text that is not UTF-8 rejects the record and says where", () => {
 });
 
 test("the last header of a name wins", () => {
-  const { header, ...own } = message({ headers: [["trace", "1"], ["trace", "2"], { name: "none", value: null }] });
-  const all = message({ headers: own.headers });
-  assert.equal(all.headerText("trace"), "2");
-  assert.equal(all.header("Trace"), null);
-  assert.equal(all.header("none"), null);
-  assert.deepEqual(own.headers[0], { name: "trace", value: utf8("1") });
+  const given = message({ headers: [["trace", "1"], ["trace", "2"], { name: "none", value: null }] });
+  assert.equal(given.headerText("trace"), "2");
+  assert.deepEqual(given.header("trace"), utf8("2"));
+  assert.equal(given.header("Trace"), null);
+  assert.equal(given.headerText("Trace"), null);
+  assert.equal(given.header("none"), null);
+  assert.deepEqual(given.headers[0], { name: "trace", value: utf8("1") });
+});
+
+test("what a component has as text reads as bytes, and what it has as bytes as text", () => {
+  const raw = { key: "k", value: "v", headers: [{ name: "a", value: "1" }], offset: 0, timestamp: { tag: "not-available" } };
+  for (const given of [new Message(raw), message({ key: "k", value: "v", headers: [["a", "1"]] })]) {
+    assert.deepEqual([given.key, given.value, given.header("a")], [utf8("k"), utf8("v"), utf8("1")]);
+    assert.deepEqual([given.keyText(), given.text(), given.headerText("a")], ["k", "v", "1"]);
+    assert.deepEqual(given.headers, [{ name: "a", value: utf8("1") }]);
+    assert.equal(given.value, given.value);
+  }
 });
 
 test("64-bit integers keep every bit, as numbers or as the component's text", () => {

@@ -1,21 +1,37 @@
-// 64-bit integers, whole: a change to what componentize-qjs 0.4.5 made.
+// Values, whole and fast: a change to what componentize-qjs 0.4.5 made.
 //
 // Its runtime hands an s64 to JavaScript as a number, rounded beyond 2^53, and takes
-// numbers only. The part of a component that moves values between memory and the
-// runtime is a module of its own (wit-dylib): it calls wit_dylib_push_s64 and
-// wit_dylib_pop_s64. Those calls are led to two functions that are added here:
+// numbers only. Bytes are a Uint8Array, which QuickJS can only turn into text, and text
+// into it, through base64.
 //
-// - push: up to 2^53 as before; beyond it the runtime gets a text of 20 characters, a
+// The part of a component that moves values between memory and the runtime is a module
+// of its own (wit-dylib), which calls wit_dylib_push_… and wit_dylib_pop_… for each.
+// Some of those calls are led to functions that are added here:
+//
+// - push s64: up to 2^53 as before; beyond it the runtime gets a text of 20 characters, a
 //   sign ("-" or "0") and 19 decimal digits, which BigInt() reads.
-// - pop: always such a text (`int64Text` in lib/output.js).
+// - pop s64: always such a text (`int64Text` in lib/output.js).
+// - push list<u8>, of a transform's messages: where all bytes are ASCII the runtime gets
+//   them as a string.
+// - pop list<u8>: a Uint8Array as before, or an array with one string in it.
 //
 // Anything that is not as expected here is an error, and there is no component.
 
 const PUSH = "wit_dylib_push_s64";
 const POP = "wit_dylib_pop_s64";
+const PUSH_LIST = "wit_dylib_push_list";
+const POP_LIST = "wit_dylib_pop_list";
 
-/** The component with whole 64-bit integers. */
-export function exact64(component) {
+/** The functions that are added, in order: whose type each has, and its body. */
+const ADDED = [
+  { type: PUSH, body: pushInt64 },
+  { type: POP, body: popInt64 },
+  { type: PUSH_LIST, body: pushBytes },
+  { type: POP_LIST, body: popBytes },
+];
+
+/** The component with those calls led elsewhere. */
+export function mendValues(component) {
   let changed = 0;
   const walk = (bytes) =>
     mapSections(bytes, (id, content) => {
@@ -30,7 +46,7 @@ export function exact64(component) {
     });
   const done = walk(component);
   if (changed !== 1) {
-    throw new Error(`componentize-qjs made ${changed} modules that convert 64-bit integers, and not 1: is it version 0.4.5?`);
+    throw new Error(`componentize-qjs made ${changed} modules that convert values, and not 1: is it version 0.4.5?`);
   }
   return done;
 }
@@ -85,21 +101,21 @@ function importsOf(content) {
 
 function rewrite(module) {
   let imports;
+  let exports;
   let added;
   return mapSections(module, (id, content) => {
     if (id === 2) {
       imports = importsOf(content);
-      return content;
-    }
-    if (id === 3) {
+    } else if (id === 3) {
       const reader = new Reader(content);
       const count = reader.u32();
       const functions = imports.filter(({ kind }) => kind === 0);
-      const typeOf = (name) => functions.find((one) => one.name === name).type;
+      const typeOf = (name) => leb(functions.find((one) => one.name === name).type);
       added = functions.length + count;
-      return concat([leb(count + 2), reader.rest(), leb(typeOf(PUSH)), leb(typeOf(POP))]);
-    }
-    if (id === 10) {
+      return concat([leb(count + ADDED.length), reader.rest(), ...ADDED.map(({ type }) => typeOf(type))]);
+    } else if (id === 7) {
+      exports = exportsOf(content);
+    } else if (id === 10) {
       const index = (name, kind = 0) => {
         const at = imports.filter((one) => one.kind === kind).findIndex((one) => one.name === name);
         if (at < 0) {
@@ -107,39 +123,79 @@ function rewrite(module) {
         }
         return at;
       };
-      const instead = new Map([[index(PUSH), added], [index(POP), added + 1]]);
       const reader = new Reader(content);
       const count = reader.u32();
-      const bodies = Array.from({ length: count }, () => redirect(reader.take(reader.u32()), instead));
-      bodies.push(pushBody(index), popBody(index));
-      return concat([leb(count + 2), ...bodies.flatMap((body) => [leb(body.length), body])]);
+      const bodies = Array.from({ length: count }, (_, at) => {
+        const process = /\/transform@[^#]*#process$/.test(exports.get(added - count + at) ?? "");
+        return redirect(reader.take(reader.u32()), (calls) => instead(calls, index, added, process));
+      });
+      bodies.push(...ADDED.map(({ body }) => body(index)));
+      return concat([leb(count + ADDED.length), ...bodies.flatMap((body) => [leb(body.length), body])]);
     }
     return content;
   });
 }
 
-/** A function's body, with each call of a key of `instead` led to its value. */
-function redirect(body, instead) {
+function exportsOf(content) {
+  const reader = new Reader(content);
+  const names = new Map();
+  for (let count = reader.u32(); count > 0; count -= 1) {
+    const name = reader.name();
+    const kind = reader.byte();
+    const at = reader.u32();
+    if (kind === 0) {
+      names.set(at, name);
+    }
+  }
+  return names;
+}
+
+/** What to call in the place of each of a function's calls; undefined: what it calls. */
+function instead(calls, index, added, process) {
+  const [pushList, popList] = [index(PUSH_LIST), index(POP_LIST)];
+  const [pushByte, popByte] = [index("wit_dylib_push_u8"), index("wit_dylib_pop_u8")];
+  return calls.map((target, at) => {
+    switch (target) {
+      case index(PUSH):
+        return added;
+      case index(POP):
+        return added + 1;
+      case pushList: // What is pushed next is the list's first element, where it is pushed one by one.
+        return process && calls[at + 1] === pushByte ? added + 2 : undefined;
+      case popList: // Then come cabi_realloc, pop_iter_next and the element.
+        return calls[at + 3] === popByte ? added + 3 : undefined;
+      default:
+        return undefined;
+    }
+  });
+}
+
+/** A function's body with other calls: `choose` gets the targets of all, in order. */
+function redirect(body, choose) {
   const reader = new Reader(body);
-  const parts = [];
-  let copied = 0;
   for (let groups = reader.u32(); groups > 0; groups -= 1) {
     reader.u32();
     reader.byte();
   }
+  const calls = [];
   while (!reader.done) {
-    const at = reader.at;
+    const from = reader.at;
     const code = reader.byte();
     if (code === 0x10) {
-      const target = instead.get(reader.u32());
-      if (target !== undefined) {
-        parts.push(body.subarray(copied, at), Uint8Array.of(0x10), leb(target));
-        copied = reader.at;
-      }
+      calls.push({ target: reader.u32(), from, to: reader.at });
     } else {
       skip(code, reader);
     }
   }
+  const chosen = choose(calls.map(({ target }) => target));
+  const parts = [];
+  let copied = 0;
+  calls.forEach(({ from, to }, at) => {
+    if (chosen[at] !== undefined) {
+      parts.push(body.subarray(copied, from), Uint8Array.from(call(chosen[at])));
+      copied = to;
+    }
+  });
   return concat([...parts, body.subarray(copied)]);
 }
 
@@ -186,7 +242,7 @@ const call = (index) => [0x10, ...leb(index)];
 const VOID = 0x40;
 
 /** (cx i32, value i64) → (); locals: text i32, at i32, rest i64 */
-function pushBody(index) {
+function pushInt64(index) {
   const [cx, value, text, at, rest] = [0, 1, 2, 3, 4];
   return Uint8Array.from([
     2, 2, I32, 1, I64,
@@ -212,7 +268,7 @@ function pushBody(index) {
 }
 
 /** (cx i32) → i64; locals: text i32, at i32, value i64 */
-function popBody(index) {
+function popInt64(index) {
   const [cx, text, at, value] = [0, 1, 2, 3];
   const stack = [...leb(index("__stack_pointer", 3))];
   return Uint8Array.from([
@@ -229,6 +285,46 @@ function popBody(index) {
     ...get(at), ...i32(1), 0x6a, 0x22, at, ...i32(20), 0x47, 0x0d, 0, // add, tee, ne, br_if
     0x0b,
     ...i64(0n), ...get(value), 0x7d, ...get(value), ...get(text), 0x2d, 0, 0, ...i32(0x2d), 0x46, 0x1b, // sub, load8_u, eq, select
+    0x0b,
+  ]);
+}
+
+/** (cx i32, type i32, bytes i32, length i32) → whether it took the bytes; locals: at i32 */
+function pushBytes(index) {
+  const [cx, type, bytes, length, at] = [0, 1, 2, 3, 4];
+  const HIGH = -0x7f7f7f7f7f7f7f80n; // 0x8080808080808080
+  return Uint8Array.from([
+    1, 1, I32,
+    0x02, VOID, // left where a byte is not ASCII
+    0x03, VOID, // eight bytes at a time
+    ...get(at), ...i32(8), 0x6a, ...get(length), 0x4d, 0x04, VOID, // add, le_u, if
+    ...get(bytes), ...get(at), 0x6a, 0x29, 0, 0, ...i64(HIGH), 0x83, 0x50, 0x45, 0x0d, 2, // i64.load, and, eqz, eqz, br_if
+    ...get(at), ...i32(8), 0x6a, ...set(at), 0x0c, 1,
+    0x0b, 0x0b,
+    0x03, VOID, // and those that are left
+    ...get(at), ...get(length), 0x49, 0x04, VOID, // lt_u, if
+    ...get(bytes), ...get(at), 0x6a, 0x2d, 0, 0, ...i32(0x80), 0x4f, 0x0d, 2, // load8_u, ge_u, br_if
+    ...get(at), ...i32(1), 0x6a, ...set(at), 0x0c, 1,
+    0x0b, 0x0b,
+    ...get(cx), ...get(bytes), ...get(length), ...call(index("wit_dylib_push_string")), ...i32(1), 0x0f,
+    0x0b,
+    ...get(cx), ...get(type), ...get(bytes), ...get(length), ...call(index(PUSH_LIST)),
+    0x0b,
+  ]);
+}
+
+/** (cx i32, type i32, place i32) → the length, with the bytes' address at `place`; locals: length i32 */
+function popBytes(index) {
+  const [cx, type, place, length] = [0, 1, 2, 3];
+  return Uint8Array.from([
+    1, 1, I32,
+    ...get(cx), ...get(type), ...get(place), ...call(index(POP_LIST)), ...set(length),
+    ...get(place), 0x28, 2, 0, 0x04, VOID, ...get(length), 0x0f, 0x0b, // the address is there: a Uint8Array's
+    ...get(length), ...i32(1), 0x47, 0x04, VOID, 0x00, 0x0b, // a trap where it is no array of one
+    ...get(cx), ...get(type), ...call(index("wit_dylib_pop_list_iter_next")),
+    ...get(cx), ...get(place), ...call(index("wit_dylib_pop_string")), ...set(length),
+    ...get(cx), ...get(type), ...call(index("wit_dylib_pop_list_iter")),
+    ...get(length),
     0x0b,
   ]);
 }
