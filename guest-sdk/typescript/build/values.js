@@ -11,9 +11,12 @@
 // - push s64: up to 2^53 as before; beyond it the runtime gets a text of 20 characters, a
 //   sign ("-" or "0") and 19 decimal digits, which BigInt() reads.
 // - pop s64: always such a text (`int64Text` in lib/output.js).
+// - pop list<u8>: a Uint8Array as before, or an array with one string in it.
 // - push list<u8>, of a transform's messages: where all bytes are ASCII the runtime gets
 //   them as a string.
-// - pop list<u8>: a Uint8Array as before, or an array with one string in it.
+// - push record, of a transform's messages: instead of one object each, the batch's array
+//   gets a message's five fields one after the other: key, value, headers, offset and
+//   timestamp (just the number where the producer set it).
 //
 // Anything that is not as expected here is an error, and there is no component.
 
@@ -21,6 +24,9 @@ const PUSH = "wit_dylib_push_s64";
 const POP = "wit_dylib_pop_s64";
 const PUSH_LIST = "wit_dylib_push_list";
 const POP_LIST = "wit_dylib_pop_list";
+const PUSH_OPTION = "wit_dylib_push_option";
+const PUSH_VARIANT = "wit_dylib_push_variant";
+const APPEND = "wit_dylib_list_append";
 
 /** The functions that are added, in order: whose type each has, and its body. */
 const ADDED = [
@@ -28,6 +34,27 @@ const ADDED = [
   { type: POP, body: popInt64 },
   { type: PUSH_LIST, body: pushBytes },
   { type: POP_LIST, body: popBytes },
+  { type: PUSH_OPTION, body: pushPayload },
+  { type: PUSH, body: pushOffset },
+  { type: PUSH_VARIANT, body: pushTimestamp },
+  { type: APPEND, body: nothing },
+];
+
+/**
+ * What `process` calls, in order, to push a batch, and what it is to call instead: the
+ * place in `ADDED`, or null for the call as it is.
+ */
+const BYTES = [["push_list", 2], ["push_u8", null], ["list_append", null], ["dealloc_bytes", null]];
+const OPTION = (instead) => [...BYTES, ["push_option", instead], ["push_option", instead]];
+const BATCH = [
+  ["export_start", null], ["push_string", null], ["push_s32", null], ["push_list", null],
+  ...OPTION(4), ...OPTION(4), // key and value
+  ["push_list", null], ["push_string", null], ...OPTION(null), // headers
+  ["push_record", null], ["list_append", null], ["dealloc_bytes", null],
+  ["push_s64", 5], // offset
+  ["push_variant", 6], ["push_s64", 0], ["push_variant", 6], ["push_s64", 0], ["push_variant", 6], // timestamp
+  ["push_record", 7], ["list_append", 7], ["dealloc_bytes", null],
+  ["push_record", null], ["export_call", null],
 ];
 
 /** The component with those calls led elsewhere. */
@@ -126,10 +153,10 @@ function rewrite(module) {
       const reader = new Reader(content);
       const count = reader.u32();
       const bodies = Array.from({ length: count }, (_, at) => {
-        const process = /\/transform@[^#]*#process$/.test(exports.get(added - count + at) ?? "");
+        const process = /^millrace:plugin\/transform@[^#]*#process$/.test(exports.get(added - count + at) ?? "");
         return redirect(reader.take(reader.u32()), (calls) => instead(calls, index, added, process));
       });
-      bodies.push(...ADDED.map(({ body }) => body(index)));
+      bodies.push(...ADDED.map(({ body }) => body(index, added)));
       return concat([leb(count + ADDED.length), ...bodies.flatMap((body) => [leb(body.length), body])]);
     }
     return content;
@@ -152,22 +179,28 @@ function exportsOf(content) {
 
 /** What to call in the place of each of a function's calls; undefined: what it calls. */
 function instead(calls, index, added, process) {
-  const [pushList, popList] = [index(PUSH_LIST), index(POP_LIST)];
-  const [pushByte, popByte] = [index("wit_dylib_push_u8"), index("wit_dylib_pop_u8")];
-  return calls.map((target, at) => {
+  const popByte = index("wit_dylib_pop_u8");
+  const chosen = calls.map((target, at) => {
     switch (target) {
       case index(PUSH):
         return added;
       case index(POP):
         return added + 1;
-      case pushList: // What is pushed next is the list's first element, where it is pushed one by one.
-        return process && calls[at + 1] === pushByte ? added + 2 : undefined;
-      case popList: // Then come cabi_realloc, pop_iter_next and the element.
+      case index(POP_LIST): // Then come cabi_realloc, pop_list_iter_next and the element.
         return calls[at + 3] === popByte ? added + 3 : undefined;
       default:
         return undefined;
     }
   });
+  if (process) {
+    BATCH.forEach(([name, place], at) => {
+      if (calls[at] !== index(`wit_dylib_${name}`)) {
+        throw new Error(`componentize-qjs made a process() that does not push a batch as is known here: ${name}`);
+      }
+      chosen[at] = place === null ? undefined : added + place;
+    });
+  }
+  return chosen;
 }
 
 /** A function's body with other calls: `choose` gets the targets of all, in order. */
@@ -327,6 +360,36 @@ function popBytes(index) {
     ...get(length),
     0x0b,
   ]);
+}
+
+/** What is on top of the stack to the end of the list below it, whose type does not matter. */
+const append = (index) => [...get(0), ...i32(0), ...call(index(APPEND))];
+
+/** (cx i32, type i32, case i32) → (): a key or a value */
+function pushPayload(index) {
+  return Uint8Array.from([0, ...get(0), ...get(1), ...get(2), ...call(index(PUSH_OPTION)), ...append(index), 0x0b]);
+}
+
+/** (cx i32, value i64) → (): the headers, which are on the stack, and the offset */
+function pushOffset(index, added) {
+  return Uint8Array.from([0, ...append(index), ...get(0), ...get(1), ...call(added), ...append(index), 0x0b]);
+}
+
+/** (cx i32, type i32, case i32) → (): a timestamp; of case 1, create-time, its number alone */
+function pushTimestamp(index) {
+  return Uint8Array.from([
+    0,
+    ...get(2), ...i32(1), 0x47, 0x04, VOID, // ne, if
+    ...get(0), ...get(1), ...get(2), ...call(index(PUSH_VARIANT)),
+    0x0b,
+    ...append(index),
+    0x0b,
+  ]);
+}
+
+/** (cx i32, type i32) → () */
+function nothing() {
+  return Uint8Array.of(0, 0x0b);
 }
 
 class Reader {

@@ -3,52 +3,60 @@
 import { Reject } from "./errors.js";
 import { decode, encode, lowerText } from "./text.js";
 
+/** What a date can be, in milliseconds from 1970, either way. */
+const DATES = 8_640_000_000_000_000n;
+
+/** How many fields of a batch's list are one message. */
+export const FIELDS = 5;
+
 export class Message {
-  #raw;
+  #fields;
+  #at;
   #value;
   #headers;
 
   /**
-   * From the contract's record: its numbers beyond 2^53 are decimal text, and its payloads
-   * are strings where they are ASCII (build/values.js).
+   * Five fields of a batch, from `at`: key, value, headers, offset and timestamp. Payloads
+   * are strings where they are ASCII, numbers beyond 2^53 are decimal text, and a
+   * timestamp that the producer set is the number alone (build/values.js).
    */
-  constructor(raw) {
-    this.#raw = raw;
+  constructor(fields, at) {
+    this.#fields = fields;
+    this.#at = at;
   }
 
   get key() {
-    return toBytes(this.#raw.key);
+    return toBytes(this.#fields[this.#at]);
   }
 
   get value() {
-    return (this.#value ??= toBytes(this.#raw.value));
+    return (this.#value ??= toBytes(this.#fields[this.#at + 1]));
   }
 
   get headers() {
-    return (this.#headers ??= this.#raw.headers.map(({ name, value }) => ({ name, value: toBytes(value) })));
+    return (this.#headers ??= this.#fields[this.#at + 2].map(({ name, value }) => ({ name, value: toBytes(value) })));
   }
 
   get offset() {
-    return BigInt(this.#raw.offset);
+    return BigInt(this.#fields[this.#at + 3]);
   }
 
   get timestamp() {
-    const { tag, val } = this.#raw.timestamp;
-    return tag === "not-available" ? null : BigInt(val);
+    const given = this.#fields[this.#at + 4];
+    return given.tag === "not-available" ? null : BigInt(given.val ?? given);
   }
 
   get timestampType() {
-    return this.#raw.timestamp.tag;
+    return this.#fields[this.#at + 4].tag ?? "create-time";
   }
 
   get date() {
-    const { tag, val } = this.#raw.timestamp;
-    const millis = Number(val);
-    return tag === "not-available" || Math.abs(millis) > 8.64e15 ? null : new Date(millis);
+    const { timestamp } = this;
+    return timestamp === null || timestamp > DATES || timestamp < -DATES ? null : new Date(Number(timestamp));
   }
 
   text() {
-    const { value } = this.#raw;
+    const value = this.#fields[this.#at + 1];
     return typeof value === "string" ? value : read(value, "value");
   }
 
@@ -61,7 +69,7 @@ export class Message {
   }
 
   keyText() {
-    return read(this.#raw.key, "key");
+    return read(this.#fields[this.#at], "key");
   }
 
   header(name) {
@@ -75,7 +83,7 @@ export class Message {
   }
 
   #last(name) {
-    return this.#raw.headers.findLast((header) => header.name === name)?.value;
+    return this.#fields[this.#at + 2].findLast((header) => header.name === name)?.value;
   }
 }
 
@@ -105,16 +113,17 @@ export function message(fields = {}) {
   }
   const { key = null, value = null, headers = [], offset = 0n, timestamp = null } = fields;
   const { timestampType = timestamp === null ? "not-available" : "create-time" } = fields;
-  return new Message({
-    key: bytesOrNull(key, "key"),
-    value: bytesOrNull(value, "value"),
-    headers: headerList(headers),
-    offset: int64(offset, "offset"),
-    timestamp:
-      timestampType === "not-available"
-        ? { tag: timestampType }
-        : { tag: timestampType, val: int64(timestamp ?? 0n, "timestamp") },
-  });
+  const millis = timestamp === null ? 0n : int64(timestamp, "timestamp");
+  return new Message(
+    [
+      bytesOrNull(key, "key"),
+      bytesOrNull(value, "value"),
+      headerList(headers),
+      int64(offset, "offset"),
+      timestampType === "create-time" ? millis : { tag: timestampType, val: millis },
+    ],
+    0,
+  );
 }
 
 /** A payload: bytes, text, or Kafka's null. */

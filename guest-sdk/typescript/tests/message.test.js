@@ -34,8 +34,8 @@ test("the last header of a name wins", () => {
 });
 
 test("what a component has as text reads as bytes, and what it has as bytes as text", () => {
-  const raw = { key: "k", value: "v", headers: [{ name: "a", value: "1" }], offset: 0, timestamp: { tag: "not-available" } };
-  for (const given of [new Message(raw), message({ key: "k", value: "v", headers: [["a", "1"]] })]) {
+  const fields = ["another's", 0, "k", "v", [{ name: "a", value: "1" }], 0, { tag: "not-available" }];
+  for (const given of [new Message(fields, 2), message({ key: "k", value: "v", headers: [["a", "1"]] })]) {
     assert.deepEqual([given.key, given.value, given.header("a")], [utf8("k"), utf8("v"), utf8("1")]);
     assert.deepEqual([given.keyText(), given.text(), given.headerText("a")], ["k", "v", "1"]);
     assert.deepEqual(given.headers, [{ name: "a", value: utf8("1") }]);
@@ -45,9 +45,11 @@ test("what a component has as text reads as bytes, and what it has as bytes as t
 
 test("64-bit integers keep every bit, as numbers or as the component's text", () => {
   for (const value of [0n, -1n, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)]) {
-    const raw = { key: null, value: null, headers: [], offset: int64Text(value), timestamp: { tag: "log-append-time", val: int64Text(value) } };
-    const { offset, timestamp, timestampType } = new Message(raw);
-    assert.deepEqual([offset, timestamp, timestampType], [value, value, "log-append-time"]);
+    const text = int64Text(value);
+    const appended = new Message([null, null, [], text, { tag: "log-append-time", val: text }], 0);
+    assert.deepEqual([appended.offset, appended.timestamp, appended.timestampType], [value, value, "log-append-time"]);
+    const created = new Message([null, null, [], text, text], 0);
+    assert.deepEqual([created.offset, created.timestamp, created.timestampType], [value, value, "create-time"]);
     assert.equal(message({ offset: value, timestamp: value }).timestamp, value);
     assert.equal(output({ timestamp: value }).timestamp, value);
     assert.equal(int64Text(value).length, 20);
@@ -70,6 +72,8 @@ test("a timestamp is a date where it can be", () => {
   assert.equal(message({ timestamp: new Date(5) }).date.getTime(), 5);
   assert.equal(message({ timestamp: 2n ** 60n }).date, null);
   assert.equal(message({ timestamp: 5 }).timestampType, "create-time");
+  assert.equal(message({ timestamp: 5, timestampType: "log-append-time" }).timestamp, 5n);
+  assert.equal(message({ timestamp: 0 }).timestamp, 0n);
 });
 
 test("what an output was not given is the source's", () => {

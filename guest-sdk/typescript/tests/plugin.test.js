@@ -8,8 +8,8 @@ import { pluginsOf, serve } from "../lib/runtime.js";
 globalThis.__millrace = {};
 
 const utf8 = (text) => new TextEncoder().encode(text);
-const raw = (value) => ({ key: null, value: utf8(value), headers: [], offset: 7, timestamp: { tag: "create-time", val: 5 } });
-const batch = (...values) => ({ topic: "numbers", partition: 3, messages: values.map(raw) });
+const raw = (value) => [null, utf8(value), [], 7, 5];
+const batch = (...values) => ({ topic: "numbers", partition: 3, messages: values.flatMap(raw) });
 
 /** Rejects a value that is no number, else drops or forwards by the limit. */
 class AtLeast {
