@@ -54,16 +54,18 @@ function refuseArray(scanner: Scanner): never {
 /** One field's value, if it is what it should be. */
 function expect(name: keyof typeof EXPECTED, scanner: Scanner): unknown {
   const token = scanner.value();
-  const first = token[0]!;
-  const isNumber = first === "-" || (first >= "0" && first <= "9");
-  if (EXPECTED[name] === "a string" ? first === '"' : isNumber && (name === "amount" || isWhole(token))) {
-    const value: unknown = JSON.parse(token);
-    if (value === Infinity || value === -Infinity) {
-      reject("not JSON: number out of range");
-    }
-    if (typeof value === "string" && !value.isWellFormed()) {
-      reject("not JSON: lone surrogate in hex escape");
-    }
+  const value: unknown = JSON.parse(token);
+  if (value === Infinity || value === -Infinity) {
+    reject("not JSON: number out of range");
+  }
+  if (typeof value === "string" && !value.isWellFormed()) {
+    reject("not JSON: lone surrogate in hex escape");
+  }
+  const fits =
+    EXPECTED[name] === "a string"
+      ? typeof value === "string"
+      : typeof value === "number" && (name === "amount" || isWhole(token));
+  if (fits) {
     return value;
   }
   const what = name === "id" && isWhole(token, true) ? "value" : "type";
@@ -93,7 +95,7 @@ function unexpected(token: string): string {
     case "f":
       return `boolean \`${token}\``;
     default:
-      return isWhole(token) || isWhole(token, true) ? `integer \`${token}\`` : `floating point \`${plain(Number(token))}\``;
+      return isWhole(token) || isWhole(token, true) ? `integer \`${token}\`` : `floating point \`${shown(Number(token))}\``;
   }
 }
 
@@ -107,16 +109,14 @@ function quoted(text: string): string {
   return `"${escaped}"`;
 }
 
-/** A double with all its digits and a point, and without an exponent. */
-function plain(value: number): string {
-  const [digits, exponent] = Math.abs(value).toExponential().split("e") as [string, string];
-  const all = digits.replace(".", "");
-  const point = Number(exponent) + 1;
-  const sign = value < 0 || Object.is(value, -0) ? "-" : "";
-  if (point <= 0) {
-    return `${sign}0.${"0".repeat(-point)}${all}`;
+/** A double with a point, or an exponent where it is far from 1. */
+function shown(value: number): string {
+  const size = Math.abs(value);
+  if (size !== 0 && (size >= 1e16 || size < 1e-5)) {
+    return value.toExponential();
   }
-  return `${sign}${all.slice(0, point).padEnd(point, "0")}.${all.slice(point) || "0"}`;
+  const text = Object.is(value, -0) ? "-0" : String(value);
+  return text.includes(".") ? text : `${text}.0`;
 }
 
 function noOrder(why: string): never {

@@ -92,7 +92,7 @@ test("what is no order fails and names the field", () => {
   assert.equal(wrong("12.50", "[1,{}]"), "invalid type: sequence, expected f64");
   assert.equal(wrong('"paid"', "7"), "invalid type: integer `7`, expected a string");
   assert.equal(wrong('"paid"', "7.5"), "invalid type: floating point `7.5`, expected a string");
-  assert.equal(wrong('"paid"', "1e21"), "invalid type: floating point `1000000000000000000000.0`, expected a string");
+  assert.equal(wrong('"paid"', "1e21"), "invalid type: floating point `1e+21`, expected a string");
   assert.equal(wrong('"paid"', "true"), "invalid type: boolean `true`, expected a string");
   assert.equal(wrong('"id":1', '"id":-1'), "invalid value: integer `-1`, expected u64");
   assert.equal(wrong('"id":1', '"id":1.0'), "invalid type: floating point `1.0`, expected u64");
