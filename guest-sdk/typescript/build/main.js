@@ -12,11 +12,11 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
 import { pluginsOf } from "../lib/runtime.js";
-import { concat, exact64 } from "./exact64.js";
+import { concat, mendValues } from "./values.js";
 
 const SDK = dirname(dirname(fileURLToPath(import.meta.url)));
 const CONTRACT = resolve(SDK, "../../wit");
-const COMPONENTIZE = "0.4.5"; // exact64.js knows what it makes.
+const COMPONENTIZE = "0.4.5"; // values.js knows what it makes.
 
 const USAGE = `usage: millrace-build PLUGIN.ts|PLUGIN.js -o PLUGIN.wasm [--minify] [--force]`;
 
@@ -52,7 +52,7 @@ async function build(source, { output, minify, force }, scratch) {
   // The same source makes the same component as far as it is up to us. QuickJS's
   // snapshot has the build's time and random numbers in it, so what was built of just
   // this is kept.
-  const digest = digestOf(built, world(kinds), ...["exact64.js", "main.js"].map((name) => readFileSync(join(SDK, "build", name))));
+  const digest = digestOf(built, world(kinds), ...["main.js", "values.js"].map((name) => readFileSync(join(SDK, "build", name))));
   if (!force && digestIn(output) === digest) {
     console.log(`${output} is up to date`);
     return;
@@ -63,7 +63,7 @@ async function build(source, { output, minify, force }, scratch) {
     jsSource: built,
     sync: true,
   });
-  const done = concat([exact64(new Uint8Array(component)), section("millrace-source", digest), section("producers", PRODUCERS)]);
+  const done = concat([mendValues(new Uint8Array(component)), section("millrace-source", digest), section("producers", PRODUCERS)]);
   writeFileSync(`${output}.part`, done);
   renameSync(`${output}.part`, output); // A running host may be watching it.
   console.log(`${output}: ${kinds.join(", ")}, ${(done.length / 2 ** 20).toFixed(1)} MiB`);

@@ -1,46 +1,67 @@
 // What comes in: reading a message, and making one for a unit test.
 
 import { Reject } from "./errors.js";
-import { decode, encode } from "./text.js";
+import { decode, encode, lowerText } from "./text.js";
+
+/** What a date can be, in milliseconds from 1970, either way. */
+const DATES = 8_640_000_000_000_000n;
+
+/** How many fields of a batch's list are one message. */
+export const FIELDS = 5;
 
 export class Message {
-  #offset;
-  #timestamp;
+  #fields;
+  #at;
+  #value;
+  #headers;
 
-  /** From the contract's record, whose numbers beyond 2^53 are decimal text. */
-  constructor(raw) {
-    this.key = raw.key;
-    this.value = raw.value;
-    this.headers = raw.headers;
-    this.#offset = raw.offset;
-    this.#timestamp = raw.timestamp;
+  /**
+   * Five fields of a batch, from `at`: key, value, headers, offset and timestamp. Payloads
+   * are strings where they are ASCII, numbers beyond 2^53 are decimal text, and a
+   * timestamp that the producer set is the number alone (build/values.js).
+   */
+  constructor(fields, at) {
+    this.#fields = fields;
+    this.#at = at;
+  }
+
+  get key() {
+    return toBytes(this.#fields[this.#at]);
+  }
+
+  get value() {
+    return (this.#value ??= toBytes(this.#fields[this.#at + 1]));
+  }
+
+  get headers() {
+    return (this.#headers ??= this.#fields[this.#at + 2].map(({ name, value }) => ({ name, value: toBytes(value) })));
   }
 
   get offset() {
-    return BigInt(this.#offset);
+    return BigInt(this.#fields[this.#at + 3]);
   }
 
   get timestamp() {
-    const { tag, val } = this.#timestamp;
-    return tag === "not-available" ? null : BigInt(val);
+    const given = this.#fields[this.#at + 4];
+    return given.tag === "not-available" ? null : BigInt(given.val ?? given);
   }
 
   get timestampType() {
-    return this.#timestamp.tag;
+    return this.#fields[this.#at + 4].tag ?? "create-time";
   }
 
   get date() {
-    const { tag, val } = this.#timestamp;
-    const millis = Number(val);
-    return tag === "not-available" || Math.abs(millis) > 8.64e15 ? null : new Date(millis);
+    const { timestamp } = this;
+    return timestamp === null || timestamp > DATES || timestamp < -DATES ? null : new Date(Number(timestamp));
   }
 
   text() {
-    return read(this.value, "value");
+    const value = this.#fields[this.#at + 1];
+    return typeof value === "string" ? value : read(value, "value");
   }
 
   json() {
-    return JSON.parse(read(this.value, "value"));
+    return JSON.parse(this.text());
   }
 
   bytes() {
@@ -48,32 +69,38 @@ export class Message {
   }
 
   keyText() {
-    return read(this.key, "key");
+    return read(this.#fields[this.#at], "key");
   }
 
   header(name) {
-    const { headers } = this;
-    for (let at = headers.length - 1; at >= 0; at -= 1) {
-      if (headers[at].name === name) {
-        return headers[at].value;
-      }
-    }
-    return null;
+    const value = this.#last(name);
+    return value === undefined ? null : toBytes(value);
   }
 
   headerText(name) {
-    const value = this.header(name);
+    const value = this.#last(name) ?? null;
     return value === null ? null : read(value, `header ${name}`);
   }
+
+  #last(name) {
+    return this.#fields[this.#at + 2].findLast((header) => header.name === name)?.value;
+  }
+}
+
+function toBytes(payload) {
+  return typeof payload === "string" ? encode(payload) : payload;
 }
 
 function missing(what) {
   throw new Reject(`the ${what} is null`);
 }
 
-function read(bytes, what) {
+function read(payload, what) {
+  if (typeof payload === "string") {
+    return payload;
+  }
   try {
-    return decode(bytes ?? missing(what));
+    return decode(payload ?? missing(what));
   } catch (error) {
     throw error instanceof Reject ? error : new Reject(`the ${what} is not UTF-8: ${error.message}`);
   }
@@ -86,16 +113,17 @@ export function message(fields = {}) {
   }
   const { key = null, value = null, headers = [], offset = 0n, timestamp = null } = fields;
   const { timestampType = timestamp === null ? "not-available" : "create-time" } = fields;
-  return new Message({
-    key: bytesOrNull(key, "key"),
-    value: bytesOrNull(value, "value"),
-    headers: headerList(headers),
-    offset: int64(offset, "offset"),
-    timestamp:
-      timestampType === "not-available"
-        ? { tag: timestampType }
-        : { tag: timestampType, val: int64(timestamp ?? 0n, "timestamp") },
-  });
+  const millis = timestamp === null ? 0n : int64(timestamp, "timestamp");
+  return new Message(
+    [
+      bytesOrNull(key, "key"),
+      bytesOrNull(value, "value"),
+      headerList(headers),
+      int64(offset, "offset"),
+      timestampType === "create-time" ? millis : { tag: timestampType, val: millis },
+    ],
+    0,
+  );
 }
 
 /** A payload: bytes, text, or Kafka's null. */
@@ -119,7 +147,7 @@ export function headerList(headers) {
     if (typeof name !== "string") {
       throw new TypeError(`a header's name is no string: ${kind(name)}`);
     }
-    list.push({ name: name.toWellFormed(), value: bytesOrNull(value, `header ${name}`) });
+    list.push({ name: name.toWellFormed(), value: typeof value === "string" ? lowerText(value) : bytesOrNull(value, `header ${name}`) });
   }
   return list;
 }

@@ -4,6 +4,7 @@
 import { reasonOf } from "./errors.js";
 import { bytesOrNull, kind, message as toMessage } from "./message.js";
 import { Fail, lower } from "./output.js";
+import { lowerText } from "./text.js";
 
 /** What a user's class or object has for each interface, and for many at once. */
 const METHODS = {
@@ -102,7 +103,7 @@ class StartedCodec {
 
   deserializeBatch(payloads, place = PLACE) {
     const bytes = payloads.map((payload) => bytesOrNull(payload, "payload"));
-    return this.convert(bytes, place, toBytes, (reason) => new Fail(reason));
+    return this.convert(bytes, place, kept, (reason) => new Fail(reason));
   }
 
   serialize(payload, place = PLACE) {
@@ -123,11 +124,12 @@ class StartedCodec {
   }
 }
 
-export function toBytes(result) {
-  if (result instanceof Uint8Array || typeof result === "string") {
-    return bytesOrNull(result);
+/** A codec's result in the contract's form; throws where it is none. */
+export function lowerPayload(result) {
+  if (typeof result === "string") {
+    return lowerText(result);
   }
-  if (result instanceof Fail) {
+  if (result instanceof Uint8Array) {
     return result;
   }
   throw new TypeError(
@@ -135,6 +137,11 @@ export function toBytes(result) {
       result instanceof Promise ? "a promise: a plugin can't wait" : kind(result)
     }`,
   );
+}
+
+/** What a unit test gets. */
+function kept(result) {
+  return result instanceof Fail ? result : lowerPayload(result);
 }
 
 /** One after the other: what is thrown fails its own only. */

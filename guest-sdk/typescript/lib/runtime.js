@@ -2,9 +2,9 @@
 // this runs in Node.
 
 import { reasonOf } from "./errors.js";
-import { Message } from "./message.js";
+import { FIELDS, Message } from "./message.js";
 import { Fail } from "./output.js";
-import { toBytes } from "./plugin.js";
+import { lowerPayload } from "./plugin.js";
 
 /** The plugins of a module's default export. */
 export function pluginsOf(exported) {
@@ -35,10 +35,12 @@ const SERVED = {
         started = start(plugin, config);
       },
       process({ topic, partition, messages }) {
-        for (let at = messages.length - 1; at >= 0; at -= 1) {
-          messages[at] = new Message(messages[at]);
+        const count = messages.length / FIELDS;
+        const read = new Array(count);
+        for (let at = 0; at < count; at += 1) {
+          read[at] = new Message(messages, at * FIELDS);
         }
-        return started.process(messages, Object.freeze({ topic, partition }));
+        return started.process(read, Object.freeze({ topic, partition }));
       },
     };
   },
@@ -58,8 +60,7 @@ function codec(plugin, name) {
 }
 
 function lowerResult(result) {
-  const bytes = toBytes(result);
-  return bytes instanceof Fail ? lowerFault(bytes.reason) : { tag: "ok", val: bytes };
+  return result instanceof Fail ? lowerFault(result.reason) : { tag: "ok", val: lowerPayload(result) };
 }
 
 function lowerFault(reason) {

@@ -1,6 +1,6 @@
 // Text and bytes: UTF-8, strictly, and fast where there is no TextDecoder (QuickJS).
 // There a loop over bytes costs 40 ns each; what is native is base64, and so text goes
-// through that.
+// through that. Most never comes here: see build/values.js.
 
 /** What QuickJS has natively and Node 20 has not. */
 const native = typeof Uint8Array.prototype.toBase64 === "function" && typeof TextDecoder === "undefined";
@@ -16,6 +16,12 @@ export const decode = native ? decodeNative : decodeByDecoder;
 
 /** Text in UTF-8; half of a surrogate pair becomes U+FFFD. */
 export const encode = native ? encodeNative : (text) => encoder.encode(text);
+
+/**
+ * Text as a component hands it out as bytes: an array with it, which build/values.js
+ * makes UTF-8 of without a detour. In Node, its bytes.
+ */
+export const lowerText = native ? (text) => [text.toWellFormed()] : encode;
 
 function decodeByDecoder(bytes) {
   try {

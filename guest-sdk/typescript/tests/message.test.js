@@ -3,8 +3,10 @@ import { test } from "node:test";
 
 import { Message } from "../lib/message.js";
 import { Output, drop, fail, forward, message, output } from "../index.js";
-import { int64Text, lower } from "../lib/output.js";
+import { int64Text, lower as lowerToClass } from "../lib/output.js";
 
+/** The contract's verdict, without the classes that it is made of. */
+const lower = (verdict) => structuredClone(lowerToClass(verdict));
 const utf8 = (text) => new TextEncoder().encode(text);
 
 test("null and empty are two things", () => {
@@ -22,19 +24,32 @@ test("text that is not UTF-8 rejects the record and says where", () => {
 });
 
 test("the last header of a name wins", () => {
-  const { header, ...own } = message({ headers: [["trace", "1"], ["trace", "2"], { name: "none", value: null }] });
-  const all = message({ headers: own.headers });
-  assert.equal(all.headerText("trace"), "2");
-  assert.equal(all.header("Trace"), null);
-  assert.equal(all.header("none"), null);
-  assert.deepEqual(own.headers[0], { name: "trace", value: utf8("1") });
+  const given = message({ headers: [["trace", "1"], ["trace", "2"], { name: "none", value: null }] });
+  assert.equal(given.headerText("trace"), "2");
+  assert.deepEqual(given.header("trace"), utf8("2"));
+  assert.equal(given.header("Trace"), null);
+  assert.equal(given.headerText("Trace"), null);
+  assert.equal(given.header("none"), null);
+  assert.deepEqual(given.headers[0], { name: "trace", value: utf8("1") });
+});
+
+test("what a component has as text reads as bytes, and what it has as bytes as text", () => {
+  const fields = ["another's", 0, "k", "v", [{ name: "a", value: "1" }], 0, { tag: "not-available" }];
+  for (const given of [new Message(fields, 2), message({ key: "k", value: "v", headers: [["a", "1"]] })]) {
+    assert.deepEqual([given.key, given.value, given.header("a")], [utf8("k"), utf8("v"), utf8("1")]);
+    assert.deepEqual([given.keyText(), given.text(), given.headerText("a")], ["k", "v", "1"]);
+    assert.deepEqual(given.headers, [{ name: "a", value: utf8("1") }]);
+    assert.equal(given.value, given.value);
+  }
 });
 
 test("64-bit integers keep every bit, as numbers or as the component's text", () => {
   for (const value of [0n, -1n, 2n ** 53n + 1n, 2n ** 63n - 1n, -(2n ** 63n)]) {
-    const raw = { key: null, value: null, headers: [], offset: int64Text(value), timestamp: { tag: "log-append-time", val: int64Text(value) } };
-    const { offset, timestamp, timestampType } = new Message(raw);
-    assert.deepEqual([offset, timestamp, timestampType], [value, value, "log-append-time"]);
+    const text = int64Text(value);
+    const appended = new Message([null, null, [], text, { tag: "log-append-time", val: text }], 0);
+    assert.deepEqual([appended.offset, appended.timestamp, appended.timestampType], [value, value, "log-append-time"]);
+    const created = new Message([null, null, [], text, text], 0);
+    assert.deepEqual([created.offset, created.timestamp, created.timestampType], [value, value, "create-time"]);
     assert.equal(message({ offset: value, timestamp: value }).timestamp, value);
     assert.equal(output({ timestamp: value }).timestamp, value);
     assert.equal(int64Text(value).length, 20);
@@ -57,6 +72,8 @@ test("a timestamp is a date where it can be", () => {
   assert.equal(message({ timestamp: new Date(5) }).date.getTime(), 5);
   assert.equal(message({ timestamp: 2n ** 60n }).date, null);
   assert.equal(message({ timestamp: 5 }).timestampType, "create-time");
+  assert.equal(message({ timestamp: 5, timestampType: "log-append-time" }).timestamp, 5n);
+  assert.equal(message({ timestamp: 0 }).timestamp, 0n);
 });
 
 test("what an output was not given is the source's", () => {
