@@ -5,8 +5,8 @@ use super::{File, Template, files};
 const SDK: &[File] = files![
     ".",
     "guest-sdk/typescript/README.md",
-    "guest-sdk/typescript/build/exact64.js",
     "guest-sdk/typescript/build/main.js",
+    "guest-sdk/typescript/build/values.js",
     "guest-sdk/typescript/globals.d.ts",
     "guest-sdk/typescript/index.d.ts",
     "guest-sdk/typescript/index.js",
