@@ -43,7 +43,7 @@ test: setup-test rust-plugins guests kafka registry python ## all tests, against
 # All in one build, the host that the tests start too: built alone, it takes its
 # dependencies with other features, and wasmtime would be compiled twice.
 	cargo build --workspace --all-targets
-	@.ci/languages $(TARGET) $(TARGET)/debug/host
+	@.ci/languages $(TARGET) $(TARGET)/debug/host test
 	cargo test --workspace
 
 bench: setup-test plugins guests kafka registry ## the benchmark table, against the same Kafka
