@@ -64,7 +64,7 @@ export class Message {
   bytes(): Uint8Array;
   /** The value as text. Rejects the record where it is null or not UTF-8. */
   text(): string;
-  /** The value, parsed as JSON: whatever is in there. Rejects as `text`, and throws a SyntaxError. */
+  /** The value, parsed as JSON: whatever is in there. Rejects as `text`, and where it is none. */
   json<T = any>(): T;
   /** The key as text. Rejects the record where it is null or not UTF-8. */
   keyText(): string;

@@ -61,7 +61,12 @@ export class Message {
   }
 
   json() {
-    return JSON.parse(this.text());
+    const text = this.text();
+    try {
+      return JSON.parse(text);
+    } catch (error) {
+      throw new Reject(`the value is not JSON: ${error.message}`);
+    }
   }
 
   bytes() {

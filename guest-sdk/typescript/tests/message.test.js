@@ -17,6 +17,11 @@ test("null and empty are two things", () => {
   assert.deepEqual(lower(output({ value: null, key: "" })).val.key, { tag: "bytes", val: new Uint8Array() });
 });
 
+test("text that is not JSON rejects the record", () => {
+  assert.deepEqual(message({ value: '{"a":[1]}' }).json(), { a: [1] });
+  assert.throws(() => message({ value: "{" }).json(), ({ name, message: reason }) => name === "Reject" && reason.startsWith("the value is not JSON: "));
+});
+
 test("text that is not UTF-8 rejects the record and says where", () => {
   const text = (...bytes) => () => message({ value: Uint8Array.from(bytes) }).text();
   assert.throws(text(0x61, 0xff), { message: "the value is not UTF-8: invalid utf-8 sequence of 1 bytes from index 1" });
