@@ -17,6 +17,9 @@ use crate::config::Capability;
 /// The seed of every plugin's random numbers.
 const SEED: u128 = 0x6d69_6c6c_7261_6365;
 
+/// After so many bytes of random numbers the same ones come again.
+const RANDOM: usize = 16 * 1024;
+
 /// The virtual time, in milliseconds since the epoch.
 #[derive(Clone, Default)]
 pub struct Clock {
@@ -57,6 +60,22 @@ impl HostMonotonicClock for Clock {
     }
 }
 
+/// The same for every instance (SplitMix64; Steele et al., OOPSLA 2014).
+fn random_bytes() -> Vec<u8> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the lower half is a seed, too"
+    )]
+    let mut state = SEED as u64;
+    let numbers = (0..RANDOM / 8).map(|_| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    });
+    numbers.flat_map(u64::to_le_bytes).collect()
+}
+
 /// The context of one instance.
 pub fn context(allow: &[Capability], clock: &Clock, said: &Said) -> WasiCtx {
     let mut builder = WasiCtx::builder();
@@ -70,7 +89,7 @@ pub fn context(allow: &[Capability], clock: &Clock, said: &Said) -> WasiCtx {
         builder.monotonic_clock(clock.clone());
     }
     if !allow.contains(&Capability::Random) {
-        let bytes = SEED.to_le_bytes().to_vec();
+        let bytes = random_bytes();
         builder.secure_random(Deterministic::new(bytes.clone()));
         builder.insecure_random(Deterministic::new(bytes));
         builder.insecure_random_seed(SEED);
@@ -83,4 +102,23 @@ pub fn context(allow: &[Capability], clock: &Clock, said: &Said) -> WasiCtx {
         }
     }
     builder.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn random_numbers_are_the_same_each_time_and_no_two_uuids_are() {
+        let bytes = random_bytes();
+        assert_eq!(bytes, random_bytes());
+        assert_eq!(bytes.len(), RANDOM);
+        let all: BTreeSet<_> = bytes.chunks(16).collect();
+        assert_eq!(all.len(), RANDOM / 16);
+        let ones: u32 = bytes.iter().map(|byte| byte.count_ones()).sum();
+        let half = u32::try_from(RANDOM * 4).unwrap();
+        assert!(ones.abs_diff(half) < half / 50, "{ones} of {}", 2 * half);
+    }
 }
