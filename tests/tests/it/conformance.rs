@@ -53,7 +53,7 @@ impl Trial {
         let mut host = self.start(&input, more);
         expect_exit(&mut host, 0);
         let stdout = host.stdout();
-        let lines = stdout.lines().map(|line| serde_json::from_str(line));
+        let lines = stdout.lines().map(serde_json::from_str);
         let lines = lines.collect::<Result<_, _>>().expect("each is JSON");
         (host, lines)
     }
