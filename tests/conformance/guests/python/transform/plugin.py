@@ -79,7 +79,10 @@ class Conformance:
             case b"only-none":
                 return Output(headers=[])
             case b"expand":
-                return (Output(value=str(n)) for n in range(number(argument, 64)))
+                count = number(argument, 64)
+                if count < 0:
+                    raise Reject("bad argument")
+                return (Output(value=str(n)) for n in range(count))
             case b"each":
                 return [Output(value=None), Output(topic="other"), Output(headers=HEADERS)]
             case b"fail":
