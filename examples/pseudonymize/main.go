@@ -106,8 +106,12 @@ func replace(value json.RawMessage, above, path string, by func(json.RawMessage)
 	}
 	name, below, deeper := strings.Cut(path, ".")
 	field, is := fields[name]
-	if !is || string(field) == "null" {
+	if !is {
 		return value, nil
+	}
+	if string(field) == "null" {
+		// Anew: a field of the same name before it has no part in what is read.
+		return encode(fields)
 	}
 	here := strings.TrimPrefix(above+"."+name, ".")
 	var err error

@@ -52,7 +52,9 @@ func TestWhatIsNotNamedStaysAsItWas(t *testing.T) {
 		`{"ip":"192.0.2.17","n":1.10,"html":"<b>"}`:    `{"html":"<b>","ip":"192.0.2.0/24","n":1.10}`,
 		`{"client":{"ip":"2001:db8:1:2::3","port":1}}`: `{"client":{"ip":"2001:db8:1::/48","port":1}}`,
 		`{"ip":"::ffff:192.0.2.17"}`:                   `{"ip":"192.0.2.0/24"}`,
-		`{"ip":null, "client":null}`:                   `{"ip":null, "client":null}`,
+		`{"ip":null, "client":null}`:                   `{"client":null,"ip":null}`,
+		`{"ip":"192.0.2.17","ip":null}`:                `{"ip":null}`,
+		`{"client":{"ip":"192.0.2.17"},"client":null}`: `{"client":null}`,
 		`{"n": 12345678901234567890}`:                  `{"n": 12345678901234567890}`,
 	} {
 		if got, err := p.clean([]byte(value)); string(got) != want || err != nil {

@@ -1093,6 +1093,15 @@ void millrace_check(millrace_call *call, millrace_verdict *verdicts, size_t coun
         if (verdict->kind == MILLRACE_REPLACE) {
             wrong = millrace__checked(call, &verdict->as.replace);
         } else if (verdict->kind == MILLRACE_EXPAND) {
+#ifdef __wasm32__
+            /* Laid out anew in place: another verdict may have the same list. */
+            size_t size = verdict->as.expand.count * sizeof(millrace_output);
+            millrace_output *own = (millrace_output *)millrace_alloc(call, size);
+            if (size > 0) {
+                memcpy(own, verdict->as.expand.list, size);
+            }
+            verdict->as.expand.list = own;
+#endif
             for (size_t j = 0; j < verdict->as.expand.count && wrong == NULL; j++) {
                 wrong = millrace__checked(call, &verdict->as.expand.list[j]);
             }

@@ -15,7 +15,7 @@
 MILLRACE_SDK := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 MILLRACE_ZIG := 0.17.0
 MILLRACE_JSON := $(MILLRACE_SDK)/yyjson/yyjson.c
-MILLRACE_HEADERS := $(wildcard $(MILLRACE_SDK)/*.h)
+MILLRACE_HEADERS := $(wildcard $(MILLRACE_SDK)/*.h $(MILLRACE_SDK)/yyjson/*.h)
 
 HOST ?= host
 TOOLS ?= .venv

@@ -60,7 +60,8 @@ type Transformer interface {
 type BatchTransformer interface {
 	Transformer
 	// TransformBatch judges a batch, in place of Transform: exactly one verdict a
-	// message, in order. After a panic it is called again for each message alone.
+	// message, in order. After a panic it is called again for each message alone, so it
+	// must not change their bytes in place.
 	TransformBatch(batch *Batch) []Verdict
 }
 

@@ -24,7 +24,8 @@ $(INSTALLED):
 	{ echo "Python 3.10 or later, with venv, is not here: install it from https://python.org, on" \
 		"Debian and Ubuntu by 'apt-get install python3-venv', or name one:" \
 		"make PYTHON3=/a/path/python3" >&2; exit 1; }
-	@$(PYTHON) -c '' 2>/dev/null || $(PYTHON3) -m venv --clear $(TOOLS)
+	@$(PYTHON) -c '' 2>/dev/null || $(PYTHON3) -m venv $(if $(wildcard $(TOOLS)/pyvenv.cfg),--clear) $(TOOLS)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --only-binary :all: \
 		$(addprefix --requirement ,$(REQUIREMENTS))
+	@rm -f $(TOOLS)/.installed-*
 	@touch $@

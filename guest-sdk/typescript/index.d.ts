@@ -161,7 +161,8 @@ export type Transform =
       transform?(message: Message, source: Source): Verdict;
       /**
        * Judges consecutive messages of one partition: exactly one verdict a message, in
-       * order. Where it throws, each message is tried in a batch of its own.
+       * order. Where it throws, each message is tried in a batch of its own, so it must
+       * not change their bytes in place.
        */
       transformBatch(messages: readonly Message[], source: Source): readonly Verdict[];
     };

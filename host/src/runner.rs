@@ -505,6 +505,10 @@ impl Beside {
     fn shadow(&self, desks: &mut Vec<Arc<Desk>>) -> Result<Shadow<Instance>, Fatal> {
         let instance = Instance::new(&self.component)?;
         desks.push(Arc::clone(instance.desk()));
-        Ok(Shadow::new(instance, Arc::clone(&self.compared)))
+        Ok(Shadow::new(
+            instance,
+            Arc::clone(&self.compared),
+            self.settings.call,
+        ))
     }
 }

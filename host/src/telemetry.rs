@@ -274,10 +274,10 @@ pub fn plugin_taken_back(
 }
 
 /// A version that came by the admin address is taken back, and its file could not be.
-pub fn plugin_file_stays(path: &Path, error: &std::io::Error) {
+pub fn plugin_file_stays(path: &Path, error: &anyhow::Error) {
     tracing::error!(
         path = %path.display(),
-        %error,
+        error = format!("{error:#}"),
         "the plugin file before it could not be put back: a restart runs what was taken back"
     );
 }

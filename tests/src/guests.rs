@@ -30,8 +30,5 @@ pub fn conformance(language: &str, kind: &str) -> PathBuf {
         return guest(&format!("conformance_rust_{kind}"));
     }
     let name = format!("conformance-{language}-{kind}.wasm");
-    must_exist(
-        target_dir().join("conformance").join(name),
-        "run make languages",
-    )
+    must_exist(target_dir().join("conformance").join(name), "run make test")
 }

@@ -44,4 +44,5 @@ class UserAgents:
         if self.people_only and known["device"] == ROBOT:
             return millrace.DROP
         click["client"] = known
-        return Output(value=json.dumps(click, ensure_ascii=False, separators=(",", ":")))
+        text = json.dumps(click, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return Output(value=text)

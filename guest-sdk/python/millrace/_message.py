@@ -16,6 +16,11 @@ class Header(NamedTuple):
     value: bytes | None
 
 
+def _no_json(constant: str) -> None:
+    # NaN and its kin, which Python's parser takes.
+    raise ValueError(f"{constant} is none of its numbers")
+
+
 def headers_of(headers: Iterable[tuple[str, bytes | str | None]]) -> list[Header]:
     """Pairs as headers; a value that is text is encoded as UTF-8."""
     made = []
@@ -106,7 +111,7 @@ class Message:
     def json(self) -> Any:
         """The value as JSON. One that is none rejects the record, and says where."""
         try:
-            return json.loads(self.text)
+            return json.loads(self.text, parse_constant=_no_json)
         except ValueError as error:
             raise Reject(f"not JSON: {error}") from None
 

@@ -193,7 +193,9 @@ def lowered(verdict: Any) -> Any:
         return verdict
     if isinstance(verdict, Reject):
         return Fail(text_of(verdict))
-    if isinstance(verdict, Iterable) and not isinstance(verdict, (str, bytes)):
+    if isinstance(verdict, Iterable) and not isinstance(
+        verdict, (str, bytes, bytearray, memoryview, dict, set)
+    ):
         return expanded(verdict)
     raise TypeError(
         "a verdict is FORWARD, DROP, an Output or several, not "

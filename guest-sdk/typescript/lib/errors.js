@@ -23,7 +23,11 @@ const LONGEST = 1500;
  */
 export function reasonOf(thrown) {
   if (thrown instanceof Reject) {
-    return String(thrown.message).toWellFormed();
+    try {
+      return String(thrown.message).toWellFormed();
+    } catch {
+      return "Error";
+    }
   }
   if (!(thrown instanceof Error)) {
     return shown(thrown);
@@ -45,8 +49,12 @@ export function reasonOf(thrown) {
 }
 
 function headline(error) {
-  const { name, message } = error;
-  return message === "" ? String(name) : `${name}: ${message}`;
+  try {
+    const { name, message } = error;
+    return message === "" ? String(name) : `${String(name)}: ${String(message)}`;
+  } catch {
+    return "Error";
+  }
 }
 
 /** Something that is no error, and was thrown all the same. */

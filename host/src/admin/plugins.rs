@@ -1,7 +1,7 @@
 //! What the admin address says of the plugins, and is told of them.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
@@ -11,12 +11,16 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::failed;
 use crate::pipeline::shadow::Compared;
 use crate::plugin::tally::Sum;
 use crate::runner::swap::{Became, Declined, Handle, Now};
 use crate::telemetry::{Counters, PluginState, WorkerState};
+
+/// How long a file may be on its way here.
+const WHOLE: Duration = Duration::from_secs(60);
 
 /// The largest file that is taken, in bytes: several times a Python component's size.
 const LARGEST: usize = 128 * 1024 * 1024;
@@ -87,11 +91,20 @@ async fn upload_file(
         );
     };
     let _alone = upload.lock().await;
-    let Ok(bytes) = to_bytes(body, LARGEST).await else {
-        return failed(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("the file did not come whole, or has more than {LARGEST} bytes"),
-        );
+    let bytes = match timeout(WHOLE, to_bytes(body, LARGEST)).await {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_)) => {
+            return failed(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the file did not come whole, or has more than {LARGEST} bytes"),
+            );
+        }
+        Err(_) => {
+            return failed(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the file did not come within {WHOLE:?}"),
+            );
+        }
     };
     said(plugins.handle.upload(name, bytes.into()).await)
 }

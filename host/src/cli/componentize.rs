@@ -37,7 +37,10 @@ fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     }
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");
-    fs::write(&beside, bytes)
-        .and_then(|()| fs::rename(&beside, path))
-        .with_context(|| format!("{} could not be written", path.display()))
+    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // What went wrong first is what is told.
+        let _ = fs::remove_file(&beside);
+    }
+    written.with_context(|| format!("{} could not be written", path.display()))
 }

@@ -171,7 +171,7 @@ impl Events {
     /// Closes the consumer, whose partitions are drained and committed; one that
     /// is a member leaves its group.
     ///
-    /// librdkafka (2.12) waits for each answer that it is owed, and is asked nothing
+    /// librdkafka (2.12) waits for the answer that it is owed, once, and is asked nothing
     /// else: what is asked while it ends (`rd_kafka_cgrp_terminated`) is thrown away,
     /// and who asked waits for ever.
     pub fn close(&mut self, owed: Option<Owed>, deadline: Instant) {
@@ -179,9 +179,8 @@ impl Events {
             telemetry::close_failed(&error.to_string());
             return;
         }
-        if owed.is_some()
-            && let Err(error) = self.consumer.unassign()
-        {
+        let mut is_answered = owed.is_some();
+        if is_answered && let Err(error) = self.consumer.unassign() {
             telemetry::close_failed(&error.to_string());
         }
         while !self.consumer.closed() {
@@ -197,7 +196,8 @@ impl Events {
                 continue;
             };
             match event.kind() {
-                EventKind::Assign | EventKind::Revoke => {
+                EventKind::Assign | EventKind::Revoke if !is_answered => {
+                    is_answered = true;
                     if let Err(error) = self.consumer.unassign() {
                         telemetry::close_failed(&error.to_string());
                     }

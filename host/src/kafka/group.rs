@@ -233,7 +233,6 @@ impl Source for GroupSource {
 
     fn start(&mut self, lanes: &[(LaneId, TopicPartition, NextOffset)]) -> Result<(), Fatal> {
         self.is_member = true;
-        self.owed = None;
         let mut list = TopicPartitionList::with_capacity(lanes.len());
         for (id, partition, position) in lanes {
             let end = self.membership.end_of(partition);
@@ -249,7 +248,9 @@ impl Source for GroupSource {
         } else {
             self.consumer.incremental_assign(&list)
         }
-        .context("the assignment was not taken")
+        .context("the assignment was not taken")?;
+        self.owed = None;
+        Ok(())
     }
 
     fn fetch(&mut self, lane: LaneId, max: usize) -> Result<Option<Fetched>, Fatal> {
@@ -304,7 +305,6 @@ impl Source for GroupSource {
             // librdkafka has given up all of them.
             return Ok(());
         }
-        self.owed = None;
         if self.eager() {
             self.consumer.unassign()
         } else {
@@ -314,7 +314,9 @@ impl Source for GroupSource {
             }
             self.consumer.incremental_unassign(&list)
         }
-        .context("the partitions could not be given up")
+        .context("the partitions could not be given up")?;
+        self.owed = None;
+        Ok(())
     }
 
     fn wait(&mut self, timeout: Duration) {

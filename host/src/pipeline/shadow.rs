@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::ports::{Fault, Transform, Versioned};
+use super::ports::{Fault, Interrupted, Transform, Versioned};
 use crate::record::{
     Header, NextOffset, Output, OutputHeaders, Payload, Record, TopicPartition, Verdict,
 };
@@ -21,6 +21,11 @@ const WITHIN: Duration = Duration::from_secs(60);
 /// So many records of one batch may break the shadow before the rest of that batch is
 /// not shown to it: each costs a fresh instance.
 const BREAKS: usize = 3;
+
+/// After a batch that broke it nothing is shown to the shadow for so long, and twice as
+/// long each time, up to the longest.
+const REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// How much of a payload a difference shows, in bytes: so many, of which so many are
 /// before the first that differs.
@@ -37,6 +42,11 @@ pub struct Shadow<S> {
     transform: S,
     compared: Arc<Compared>,
     said: Throttle,
+    /// How long one batch may take, all calls together. No further one begins after that.
+    most: Duration,
+    /// It is left alone until then.
+    rests: Option<Instant>,
+    rest: Duration,
 }
 
 /// How a shadow has done so far, in all workers together.
@@ -71,11 +81,14 @@ impl Compared {
 }
 
 impl<S> Shadow<S> {
-    pub fn new(transform: S, compared: Arc<Compared>) -> Self {
+    pub fn new(transform: S, compared: Arc<Compared>, most: Duration) -> Self {
         Self {
             transform,
             compared,
             said: Throttle::new(SAID, WITHIN),
+            most,
+            rests: None,
+            rest: REST,
         }
     }
 }
@@ -130,13 +143,40 @@ impl<T: Versioned, S: Versioned> Versioned for Shadowed<T, S> {
 
 impl<S: Transform> Shadow<S> {
     fn look<R: Record>(&mut self, partition: &TopicPartition, records: &[R], verdicts: &[Verdict]) {
-        if let Ok(shadows) = self.ask(partition, records) {
-            self.compare(partition, records, verdicts, &shadows);
+        let begun = Instant::now();
+        if self.rests.is_some_and(|until| begun < until) {
             return;
         }
-        let mut broke = 0;
+        self.rests = None;
+        let why = match self.ask(partition, records) {
+            Ok(shadows) => {
+                self.rest = REST;
+                self.compare(partition, records, verdicts, &shadows);
+                return;
+            }
+            Err(None) => return,
+            Err(Some(why)) => why,
+        };
+        if let [record] = records {
+            self.broke(partition, record, &why);
+        } else {
+            self.look_at_each(partition, records, verdicts, begun);
+        }
+        self.rests = Some(Instant::now() + self.rest);
+        self.rest = (2 * self.rest).min(LONGEST_REST);
+    }
+
+    /// Which of them breaks it.
+    fn look_at_each<R: Record>(
+        &mut self,
+        partition: &TopicPartition,
+        records: &[R],
+        verdicts: &[Verdict],
+        begun: Instant,
+    ) {
+        let mut breaks = 0;
         for (record, verdict) in records.iter().zip(verdicts) {
-            if broke == BREAKS {
+            if breaks == BREAKS || begun.elapsed() >= self.most {
                 return;
             }
             let (one, said) = (std::slice::from_ref(record), std::slice::from_ref(verdict));
@@ -144,12 +184,16 @@ impl<S: Transform> Shadow<S> {
                 Ok(shadows) => self.compare(partition, one, said, &shadows),
                 Err(None) => return,
                 Err(Some(why)) => {
-                    broke += 1;
-                    self.compared.add(1, 0, 1);
-                    self.say(partition, record, &format!("it broke: {why}"));
+                    breaks += 1;
+                    self.broke(partition, record, &why);
                 }
             }
         }
+    }
+
+    fn broke(&mut self, partition: &TopicPartition, record: &impl Record, why: &str) {
+        self.compared.add(1, 0, 1);
+        self.say(partition, record, &format!("it broke: {why}"));
     }
 
     /// Its verdicts, or how it broke; `None`: it was interrupted, and that says nothing
@@ -162,7 +206,7 @@ impl<S: Transform> Shadow<S> {
         let broke = match self.transform.process(partition, records) {
             Ok(verdicts) if verdicts.len() == records.len() => return Ok(verdicts),
             Ok(_) => Some("it did not give one verdict a message".to_owned()),
-            Err(Fault::Fatal(_)) => None,
+            Err(Fault::Fatal(error)) if error.is::<Interrupted>() => None,
             Err(fault) => Some(fault.to_string()),
         };
         self.transform.discard();

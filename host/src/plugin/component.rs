@@ -52,10 +52,6 @@ impl File {
         }
     }
 
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
     /// Whether it can be run as this kind, as far as its bytes tell.
     pub fn check(&self, kind: Kind) -> Result<(), Fatal> {
         contract::check(&self.bytes, kind)

@@ -122,7 +122,7 @@ fn by_file(uses: Vec<Use>) -> Vec<Watched> {
                 trial: None,
                 refused: None,
                 read: Arc::clone(&of_file.component.id.digest),
-                kept: None,
+                kept: Kept::default(),
                 swaps: 0,
                 uses: vec![of_file],
             }),
@@ -147,8 +147,8 @@ struct Watched {
     refused: Option<Refusal>,
     /// The digest of the file as it was read last; empty where it could not be read.
     read: Arc<str>,
-    /// What the file held before an upload.
-    kept: Option<Kept>,
+    /// What the file held since the first upload.
+    kept: Kept,
     swaps: u64,
     uses: Vec<Use>,
 }
@@ -192,6 +192,14 @@ impl Watched {
         if let Some(watch) = &mut self.watch {
             watch.is_read();
         }
+    }
+
+    /// Forgets what the file held that can't come back.
+    fn forget_files(&mut self) {
+        let previous = self.previous.iter().map(|version| &version.id.digest);
+        let trial = self.trial.iter().map(|trial| &trial.version.id.digest);
+        let all: Vec<_> = previous.chain(trial).chain([&self.id.digest]).collect();
+        self.kept.only(&all);
     }
 
     /// Whoever put the running version there again wants no other.
@@ -377,30 +385,32 @@ impl Keeper {
     /// Takes these bytes as a plugin's file, once they are known to run.
     fn upload(&mut self, index: usize, bytes: Vec<u8>) -> Result<Became, Fatal> {
         let plugin = &mut self.plugins[index];
-        let file = File::of(&plugin.path, bytes);
+        let file = File::of(&plugin.path, bytes.clone());
         let digest = Arc::clone(&file.id.digest);
         plugin.read = Arc::clone(&digest);
-        let uploaded = kept::write_beside(&plugin.path, file.bytes())?;
+        let runs = digest == plugin.id.digest;
         let trial = plugin.trial.as_ref();
-        if digest == plugin.id.digest {
-            uploaded.replace(&plugin.path)?;
-            plugin.end_trial();
-        } else if trial.is_some_and(|trial| trial.version.id.digest == digest) {
-            uploaded.replace(&plugin.path)?;
-        } else {
-            let ready = self.ready(index, file)?;
-            let plugin = &mut self.plugins[index];
-            // Before it runs: a restart right after must run the same.
-            plugin.kept = Kept::before(&plugin.path, &plugin.id.digest, &digest)?;
-            uploaded.replace(&plugin.path)?;
-            plugin.is_read();
-            return Ok(self.take(index, ready));
-        }
+        let is_tried = trial.is_some_and(|trial| trial.version.id.digest == digest);
+        let ready = match runs || is_tried {
+            true => None,
+            false => Some(self.ready(index, file)?),
+        };
+        // On disk before it runs: a restart right after must run the same.
+        let plugin = &mut self.plugins[index];
+        plugin.kept.on_disk(&plugin.path, &plugin.id.digest);
+        kept::replace(&plugin.path, &bytes)?;
+        plugin.kept.upload(&digest, bytes);
         plugin.is_read();
-        Ok(match plugin.trial {
-            Some(_) => Became::Tried,
+        if runs {
+            plugin.end_trial();
+        }
+        let became = match ready {
+            Some(ready) => self.take(index, ready),
+            None if is_tried => Became::Tried,
             None => Became::Unchanged,
-        })
+        };
+        self.plugins[index].forget_files();
+        Ok(became)
     }
 
     /// Makes this file's version ready, and takes nothing from the old one meanwhile.
@@ -576,13 +586,16 @@ impl Keeper {
         self.counters.plugin_refused();
         telemetry::plugin_recalled(id, &plugin.id, why);
         plugin.refused = Some(Refusal::new(&id.digest, why.to_owned()));
-        // It came by an upload: a restart would run it again.
-        if let Some(kept) = plugin.kept.take_if(|kept| kept.gave_way_to(&id.digest)) {
-            match kept.put_back(&plugin.path) {
-                Ok(()) => plugin.is_read(),
-                Err(error) => telemetry::plugin_file_stays(&plugin.path, &error),
-            }
+        // Where it came by an upload, a restart would run it again.
+        match plugin
+            .kept
+            .put_back(&plugin.path, &id.digest, &plugin.id.digest)
+        {
+            Ok(true) => plugin.is_read(),
+            Ok(false) => {}
+            Err(error) => telemetry::plugin_file_stays(&plugin.path, &error),
         }
+        plugin.forget_files();
     }
 
     fn publish(&self) {

@@ -21,7 +21,7 @@ fn number(text: &str, what: &str) -> u64 {
 fn the_demo_runs_and_its_numbers_add_up() {
     let plugin = plugin("orders");
     let plugin = plugin.to_str().expect("UTF-8");
-    let mut host = Host::run(["demo", "--seconds", "4", "--plugin", plugin]);
+    let mut host = Host::run(["demo", "--seconds", "10", "--plugin", plugin]);
     expect_exit(&mut host, 0);
 
     let said = host.stdout();

@@ -59,6 +59,10 @@ func (r *Results) Verdicts(verdicts []millrace.Verdict) uint32 {
 			}
 		case nil:
 			verdicts[i] = millrace.Fail("the plugin gave no verdict: nil")
+		default:
+			if v != millrace.Forward && v != millrace.Drop {
+				verdicts[i] = millrace.Fail(fmt.Sprintf("the plugin gave no verdict: a %T", v))
+			}
 		}
 	}
 	*r = Results{

@@ -1,5 +1,4 @@
-use anyhow::anyhow;
-
+use super::super::ports;
 use super::*;
 use crate::pipeline::fakes::{FakeRecord, partition};
 use crate::record::OwnedHeader;
@@ -46,7 +45,7 @@ fn compared(own: Vec<Verdict>, shadows: Vec<Verdict>) -> [u64; 3] {
         .map(|offset| FakeRecord::new(0, offset.try_into().unwrap()))
         .collect();
     let count = Arc::<Compared>::default();
-    let shadow = Shadow::new(Says(shadows), Arc::clone(&count));
+    let shadow = Shadow::new(Says(shadows), Arc::clone(&count), Duration::MAX);
     let mut both = Shadowed::new(Says(own.clone()), Some(shadow));
     let verdicts = both.process(&partition(0), &records).unwrap();
     assert_eq!(verdicts, own, "the shadow changes nothing");
@@ -86,16 +85,42 @@ fn what_is_interrupted_says_nothing() {
             _: &TopicPartition,
             _: &[R],
         ) -> Result<Vec<Verdict>, Fault> {
-            Err(Fault::Fatal(anyhow!("the run ends")))
+            Err(Fault::Fatal(ports::Interrupted.into()))
         }
         fn discard(&mut self) {}
     }
     let count = Arc::<Compared>::default();
-    let shadow = Shadow::new(Interrupted, Arc::clone(&count));
+    let shadow = Shadow::new(Interrupted, Arc::clone(&count), Duration::MAX);
     let mut both = Shadowed::new(Says(vec![Verdict::Drop]), Some(shadow));
     both.process(&partition(0), &[FakeRecord::new(0, 0)])
         .unwrap();
     assert_eq!((count.records(), count.broke()), (0, 0));
+}
+
+/// It is left alone for a while, and what takes too long is broken off.
+#[test]
+fn a_shadow_that_breaks_does_not_hold_up_the_other() {
+    let record = |offset| [FakeRecord::new(0, offset)];
+    let count = Arc::<Compared>::default();
+    let shadow = Shadow::new(Says(Vec::new()), Arc::clone(&count), Duration::MAX);
+    let own = Says(vec![Verdict::Drop; 2]);
+    let mut both = Shadowed::new(own, Some(shadow));
+    both.process(&partition(0), &record(0)).unwrap();
+    assert_eq!((count.records(), count.broke()), (1, 1));
+    both.process(&partition(0), &record(1)).unwrap();
+    assert_eq!(count.records(), 1, "it rests");
+
+    let count = Arc::<Compared>::default();
+    let shadow = Shadow::new(
+        Says(vec![Verdict::Drop]),
+        Arc::clone(&count),
+        Duration::ZERO,
+    );
+    let own = Says(vec![Verdict::Drop; 2]);
+    let mut both = Shadowed::new(own, Some(shadow));
+    let two = [FakeRecord::new(0, 0), FakeRecord::new(0, 1)];
+    both.process(&partition(0), &two).unwrap();
+    assert_eq!(count.records(), 0, "the time of the batch is over");
 }
 
 #[test]

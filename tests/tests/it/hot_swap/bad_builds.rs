@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use millrace_tests::{Record, guest, plugin};
+use millrace_tests::{Host, Record, guest, plugin};
 
 use super::{Plugin, lines, version_of, wait_for_lines, wait_for_swaps};
 use crate::feeder::{Feeder, assert_all_once_in_order};
-use crate::pipeline::{LONG, Pipeline, stop, told};
+use crate::pipeline::{LONG, Pipeline, expect_exit, stop, told};
 
 const REFUSED: &str = "a plugin file is not taken";
 
@@ -56,6 +56,7 @@ fn what_can_not_run_is_refused_and_the_old_one_goes_on() {
             "plugin.call",
         ),
         ("a network", of_guest("dials_out"), "wasi:sockets"),
+        ("a compile bomb", compile_bomb(), "MiB to compile"),
         (
             "another kind",
             fs::read(plugin("protobuf")).expect("it is built"),
@@ -80,6 +81,37 @@ fn what_can_not_run_is_refused_and_the_old_one_goes_on() {
     let outputs = pipeline.outputs();
     assert_all_once_in_order(&outputs, written);
     assert!(outputs.iter().all(|output| version_of(output) != "000009"));
+}
+
+/// A small plugin that takes more than a GiB of memory to compile: one function of three
+/// million instructions.
+fn compile_bomb() -> Vec<u8> {
+    const NAME: &str = "millrace:plugin/transform@0.1.0";
+    const STEP: &str = "local.get 0 local.get 1 i32.mul local.get 2 i32.xor local.tee 0 \
+                        local.get 1 i32.add local.set 1\n";
+    let steps = STEP.repeat(400_000);
+    let module = format!(
+        r#"(module
+            (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+            (func (export "{NAME}#init") (param i32 i32) (result i32) unreachable)
+            (func (export "{NAME}#process") (param i32 i32 i32 i32 i32) (result i32) unreachable)
+            (func (param i32 i32 i32) (result i32) {steps} local.get 0))"#
+    );
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let (core, component) = (
+        folder.path().join("core.wasm"),
+        folder.path().join("bomb.wasm"),
+    );
+    fs::write(&core, wat::parse_str(module).expect("it is WAT")).expect("it can be written");
+    let mut command = Host::command();
+    command
+        .arg("componentize")
+        .arg(&core)
+        .arg("-o")
+        .arg(&component);
+    expect_exit(&mut Host::spawn(command), 0);
+    fs::read(&component).expect("it was made")
 }
 
 /// With a dead-letter topic, the breaker takes it back: its letters can be replayed.

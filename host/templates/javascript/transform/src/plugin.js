@@ -23,7 +23,7 @@ class Readings {
   transform(message) {
     const reading = message.json();
     const celsius = reading?.celsius;
-    if (typeof celsius !== "number") {
+    if (typeof celsius !== "number" || !Number.isFinite(celsius)) {
       return reject("a reading has a number in celsius");
     }
     if (celsius < this.least) {

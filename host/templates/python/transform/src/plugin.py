@@ -26,4 +26,5 @@ class Plugin:
         if celsius < self.least:
             return millrace.DROP
         reading["fahrenheit"] = celsius * 1.8 + 32.0
-        return Output(value=json.dumps(reading, ensure_ascii=False, separators=(",", ":")))
+        text = json.dumps(reading, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return Output(value=text)

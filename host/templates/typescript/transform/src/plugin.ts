@@ -18,7 +18,7 @@ class Readings {
   transform(message: Message): Verdict {
     const reading = message.json<{ celsius?: unknown } | null>();
     const celsius = reading?.celsius;
-    if (typeof celsius !== "number") {
+    if (typeof celsius !== "number" || !Number.isFinite(celsius)) {
       return reject("a reading has a number in celsius");
     }
     if (celsius < this.least) {
