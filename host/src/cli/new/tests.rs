@@ -23,6 +23,7 @@ fn is_for_developing(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     path.starts_with("tests/")
         || path.starts_with("network/")
+        || path.starts_with("build/test-")
         || path.ends_with("_test.go")
         || [
             ".gitignore",
