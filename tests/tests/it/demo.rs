@@ -41,7 +41,10 @@ fn the_demo_runs_and_its_numbers_add_up() {
     // Every thousandth one is broken until the mended plugin takes over, and every ninth
     // one void: one that is both is broken first.
     assert!((1..written / 1000).contains(&dead), "{dead} of {written}");
-    assert!(dropped.abs_diff(written / 9) <= 1, "{dropped} of {written}");
+    assert!(
+        dropped.abs_diff(written / 9) <= written / 9000,
+        "{dropped} of {written}"
+    );
     assert_says(done, &["the plugin swapped under way"]);
     // What became of an order is shown.
     assert_says(

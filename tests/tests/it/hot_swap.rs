@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use millrace_tests::{Host, Record, Signal, eventually_ok, guest};
 use serde_json::Value;
 
-use crate::feeder::{Feeder, assert_all_once_in_order};
+use crate::feeder::{Feeder, assert_all_once_in_order, assert_culprits_apart, record_or_culprit};
 use crate::pipeline::{LONG, Pipeline, QUICK_HEARTBEAT, SOON, log, stop};
 
 /// A plugin file that changes, in a folder of its own.
@@ -168,6 +168,28 @@ fn a_swap_says_from_where_on_each_partition_is_the_new_ones() {
     let versions: Vec<String> = outputs.iter().map(version_of).collect();
     assert_eq!(versions[..10], vec!["000000"; 10]);
     assert_eq!(versions[10..], vec!["000001"; 10]);
+}
+
+/// One record in forty is a trap, so that swaps come in the middle of hunts for it.
+#[test]
+fn swaps_in_the_middle_of_hunts_blame_only_the_culprits() {
+    let pipeline = Pipeline::with_dead_letters("swap-hunts", 2);
+    let plugin = Plugin::new();
+    let feeder = Feeder::start_with(&pipeline, 1000, record_or_culprit);
+    let host = pipeline.start_with_dead_letters(&plugin.path, &[]);
+    pipeline.wait_for_flow(500);
+    for version in 1..=20 {
+        plugin.becomes(&format!("{version:06}"));
+        wait_for_swaps(&host, version);
+    }
+    pipeline.wait_for_flow(500);
+    let written = feeder.finish();
+    pipeline.wait_for_committed_total(written, LONG);
+    stop(host);
+    assert_culprits_apart(&pipeline, written);
+    let outputs = pipeline.outputs();
+    assert_eq!(outputs.len() + pipeline.letters().len(), written);
+    assert_eq!(assert_versions_rise(&outputs), "000020");
 }
 
 #[test]
