@@ -1,6 +1,7 @@
 //! Runs a checked pipeline: loads the plugins while the cluster is asked, starts
 //! the workers, and waits for their end.
 
+mod beside;
 mod chains;
 mod codecs;
 mod membership;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, bail};
 
+use self::beside::Beside;
 use self::chains::Plugins;
 use self::codecs::Codecs;
 use self::membership::{membership, replay_group};
@@ -27,7 +29,7 @@ use self::topics::{Needed, check_dead_letters, check_inputs, check_starts};
 use self::worker::{Shared, policy, rules, work};
 use crate::admin::{Admin, Bound};
 use crate::codec::Coded;
-use crate::config::{self, Guarantee, Pipeline};
+use crate::config::{Guarantee, Pipeline};
 use crate::identity::Identity;
 use crate::kafka::cluster::{Cluster, REACH};
 use crate::kafka::group::Membership;
@@ -38,11 +40,9 @@ use crate::pipeline::chain::Chain;
 use crate::pipeline::ports::{Failure, Fatal, Tap};
 use crate::pipeline::pulse::Pulse;
 use crate::pipeline::replay::Skipped;
-use crate::pipeline::shadow::{Compared, Shadow, Shadowed};
+use crate::pipeline::shadow::{Compared, Shadowed};
 use crate::pipeline::stalls::Stalls;
-use crate::plugin::component;
-use crate::plugin::desk::Desk;
-use crate::plugin::{Component, Engine, Instance, Kind, THREAD_STACK};
+use crate::plugin::{Engine, Instance, THREAD_STACK};
 use crate::recovery::Store;
 use crate::stop::Stop;
 use crate::telemetry::{self, Counters};
@@ -455,60 +455,4 @@ fn load(pipeline: &Pipeline, feed: &Feed) -> Result<Loaded, Fatal> {
         uses,
         shadow: beside.map(|beside| beside.compared),
     })
-}
-
-/// The plugin that runs beside the pipeline's own one.
-struct Beside {
-    settings: config::Plugin,
-    component: Arc<Component>,
-    compared: Arc<Compared>,
-}
-
-impl Beside {
-    fn load(engine: &Engine, pipeline: &Pipeline) -> Result<Option<Self>, Fatal> {
-        let own = pipeline.plugins.first();
-        let Some((own, path)) = own.and_then(|own| Some((own, own.shadow.clone()?))) else {
-            return Ok(None);
-        };
-        let settings = config::Plugin {
-            path,
-            canary: None,
-            shadow: None,
-            ..own.clone()
-        };
-        let mut component =
-            Component::load(engine, &settings, Kind::Transform).context("plugin.shadow")?;
-        component.id.name = format!("{}(shadow)", component.id.name).into();
-        telemetry::plugin_loaded(
-            &component.id,
-            component.loaded == component::Loaded::FromCache,
-            component.took,
-        );
-        Ok(Some(Self {
-            settings,
-            component: Arc::new(component),
-            compared: Arc::default(),
-        }))
-    }
-
-    fn used(&self) -> Use {
-        Use {
-            of: "shadow".to_owned(),
-            kind: Kind::Transform,
-            settings: self.settings.clone(),
-            component: Arc::clone(&self.component),
-            desks: Vec::new(),
-        }
-    }
-
-    /// One worker's. Adds its desk.
-    fn shadow(&self, desks: &mut Vec<Arc<Desk>>) -> Result<Shadow<Instance>, Fatal> {
-        let instance = Instance::new(&self.component)?;
-        desks.push(Arc::clone(instance.desk()));
-        Ok(Shadow::new(
-            instance,
-            Arc::clone(&self.compared),
-            self.settings.call,
-        ))
-    }
 }
