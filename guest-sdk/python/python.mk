@@ -13,7 +13,16 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 # What this plugin takes from PyPI stands in its own requirements.txt.
 REQUIREMENTS := $(SDK)/requirements.txt $(wildcard requirements.txt)
-INSTALLED := $(TOOLS)/.installed-$(firstword $(shell cat $(REQUIREMENTS) | cksum))
+INSTALLED := $(TOOLS)/.installed-$(firstword $(shell grep -hv '^ *\(#\|$$\)' $(REQUIREMENTS) | cksum))
+
+# What a plugin is built of: its own files, with their folders, because a file that is gone
+# is a change; and the SDK, the contract and what is installed.
+SOURCES := $(shell find src ! -path '*/__pycache__*' 2>/dev/null)
+MILLRACE := $(wildcard $(SDK)/python.mk $(SDK)/millrace/*.* $(SDK)/../../wit/*) $(INSTALLED)
+
+# $(MILLRACE_BUILD) src/plugin.py -o plugin.wasm: the file is replaced at once, because a
+# running host may be watching it.
+MILLRACE_BUILD = $(PYTHON) -m millrace.build
 
 .PHONY: tools
 tools: $(INSTALLED)

@@ -205,6 +205,11 @@ impl Counters {
     }
 }
 
+/// What a thread logs within this names its worker.
+pub fn lines_of_worker(number: usize) -> tracing::Span {
+    tracing::info_span!("worker", number)
+}
+
 pub fn plugin_loaded(plugin: &PluginId, from_cache: bool, took: Duration) {
     tracing::info!(
         %plugin,

@@ -21,9 +21,9 @@ use crate::target::{must_exist, source, target_dir};
 use crate::wait::eventually_ok;
 
 /// Listening takes 3 s on an idle machine with two cores.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_secs(180);
 /// A clean stop takes 2 s.
-const STOP: Duration = Duration::from_secs(30);
+const STOP: Duration = Duration::from_secs(120);
 
 /// One Kafka node. It dies with this value, or with the test process.
 #[derive(Debug)]

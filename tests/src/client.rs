@@ -17,11 +17,11 @@ pub use record::Record;
 pub use transactions::{Transaction, Transactional};
 
 /// For one request to a broker that is up.
-pub(crate) const REQUEST: Duration = Duration::from_secs(10);
+pub(crate) const REQUEST: Duration = Duration::from_secs(30);
 
 /// For a question that is asked until it is answered: a machine that stalls keeps a
 /// broker that is up from answering, and fences it for a while.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Talks to one broker. Cheap to make and to clone.
 #[derive(Debug, Clone)]

@@ -59,7 +59,9 @@ impl Drop for DataDir {
 fn remove_stale(run: &Path) {
     for entry in fs::read_dir(run).expect("it can be read").flatten() {
         let folder = entry.path();
-        if folder.is_dir() && create(&folder.join("lock")).try_lock().is_ok() {
+        // Another process may be removing it as well.
+        let lock = File::create(folder.join("lock"));
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
             let _ = fs::remove_dir_all(&folder);
         }
     }

@@ -5,8 +5,9 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// For one answer of a server that is up.
-const ANSWER: Duration = Duration::from_secs(20);
+/// For one answer of a server that is up: one that compiles a plugin for it, or its own
+/// code, on a busy machine.
+const ANSWER: Duration = Duration::from_secs(200);
 
 /// Names as they came; they are compared without regard to case.
 type Headers = Vec<(String, String)>;

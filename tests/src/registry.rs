@@ -27,7 +27,7 @@ use crate::wait::eventually_ok;
 /// Answering takes 4 s on an idle machine with two cores, and mostly computing.
 const START: Duration = Duration::from_secs(120);
 /// A clean stop takes 0.1 s.
-const STOP: Duration = Duration::from_secs(30);
+const STOP: Duration = Duration::from_secs(120);
 
 /// Where Apicurio serves Confluent's API.
 const BASE: &str = "/apis/ccompat/v7";

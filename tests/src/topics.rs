@@ -1,18 +1,17 @@
 //! Making and removing topics, and names that no other test has.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use futures_executor::block_on;
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication, TopicResult,
+};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 use crate::wait::eventually_ok;
-
-/// Until every client that asks sees the change.
-const PROPAGATION: Duration = Duration::from_secs(10);
 
 /// A name for a topic or a group that is this test's alone: tests share one
 /// broker and run side by side.
@@ -35,11 +34,11 @@ impl Client {
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
-        let answer = block_on(self.admin().create_topics([&topic], &AdminOptions::new()));
-        answer
-            .expect("the broker answers")
-            .remove(0)
-            .unwrap_or_else(|(topic, error)| panic!("cannot create topic {topic}: {error}"));
+        self.change(
+            "the topic to be made",
+            RDKafkaErrorCode::TopicAlreadyExists,
+            || block_on(self.admin().create_topics([&topic], &AdminOptions::new())),
+        );
         self.wait_for_partitions(name, partitions);
     }
 
@@ -48,26 +47,28 @@ impl Client {
     pub fn grow_topic(&self, name: &str, partitions: i32) {
         let count = usize::try_from(partitions).expect("a count is not negative");
         let grown = NewPartitions::new(name, count);
-        let answer = block_on(
-            self.admin()
-                .create_partitions([&grown], &AdminOptions::new()),
+        self.change(
+            "the topic to grow",
+            RDKafkaErrorCode::InvalidPartitions,
+            || {
+                block_on(
+                    self.admin()
+                        .create_partitions([&grown], &AdminOptions::new()),
+                )
+            },
         );
-        answer
-            .expect("the broker answers")
-            .remove(0)
-            .unwrap_or_else(|(topic, error)| panic!("cannot grow topic {topic}: {error}"));
         self.wait_for_partitions(name, partitions);
     }
 
     /// Deletes a topic and returns once the broker no longer names it.
     #[track_caller]
     pub fn delete_topic(&self, name: &str) {
-        let answer = block_on(self.admin().delete_topics(&[name], &AdminOptions::new()));
-        answer
-            .expect("the broker answers")
-            .remove(0)
-            .unwrap_or_else(|(topic, error)| panic!("cannot delete topic {topic}: {error}"));
-        eventually_ok(PROPAGATION, "the topic to be gone", || {
+        self.change(
+            "the topic's end",
+            RDKafkaErrorCode::UnknownTopicOrPartition,
+            || block_on(self.admin().delete_topics(&[name], &AdminOptions::new())),
+        );
+        eventually_ok(PATIENCE, "the topic to be gone", || {
             match self.partitions(name) {
                 Err(_) => Ok(()),
                 Ok(count) => Err(format!("{name} has {count} partitions")),
@@ -92,10 +93,30 @@ impl Client {
     /// Created is answered before the partition's leader serves it.
     #[track_caller]
     fn wait_for_partitions(&self, name: &str, wanted: i32) {
-        eventually_ok(PROPAGATION, "the topic's partitions", || {
+        eventually_ok(PATIENCE, "the topic's partitions", || {
             match self.partitions(name)? {
                 count if count == wanted => self.watermarks(name).map(drop),
                 count => Err(format!("{name} has {count} of {wanted} partitions")),
+            }
+        });
+    }
+
+    /// Asks until it is done: a broker that is fenced for a moment refuses it, and one that
+    /// did it may have been too slow to say so, which shows by the `done` of the next try.
+    #[track_caller]
+    fn change(
+        &self,
+        what: &str,
+        done: RDKafkaErrorCode,
+        ask: impl Fn() -> KafkaResult<Vec<TopicResult>>,
+    ) {
+        let mut first = true;
+        eventually_ok(PATIENCE, what, || {
+            let again = !std::mem::take(&mut first);
+            match ask().map_err(|error| error.to_string())?.remove(0) {
+                Ok(_) => Ok(()),
+                Err((_, code)) if again && code == done => Ok(()),
+                Err((topic, code)) => Err(format!("{topic}: {code}")),
             }
         });
     }

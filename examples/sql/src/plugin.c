@@ -222,6 +222,20 @@ static bool is_known(const char *name)
     return strncmp(name, header_prefix, sizeof header_prefix - 1) == 0;
 }
 
+/* Whether only white space, comments and semicolons are left. */
+static bool is_end(const char *rest)
+{
+    while (*rest != '\0') {
+        sqlite3_stmt *more;
+        int status = sqlite3_prepare_v2(database, rest, -1, &more, &rest);
+        sqlite3_finalize(more);
+        if (status != SQLITE_OK || more != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static millrace_result init(millrace_call *call, millrace_bytes config)
 {
     if (database == NULL) {
@@ -242,7 +256,7 @@ static millrace_result init(millrace_call *call, millrace_bytes config)
     if (statement == NULL) {
         return millrace_error(call, "the configuration is a SELECT, and there is none");
     }
-    if (rest[strspn(rest, " \t\r\n;")] != '\0') {
+    if (!is_end(rest)) {
         return millrace_error(call, "there is more behind the first statement: %s", rest);
     }
     if (!sqlite3_stmt_readonly(statement) || sqlite3_column_count(statement) == 0) {

@@ -89,6 +89,7 @@ static void what_is_no_single_select_refuses_the_plugin(void)
         {"", "the configuration is a SELECT, and there is none"},
         {"SELEC 1", "near \"SELEC\": syntax error"},
         {"SELECT 1 AS value; SELECT 2", "there is more behind the first statement:  SELECT 2"},
+        {"SELECT 1 AS value; /* and */; SELEC", "there is more behind the first statement:  /* and */; SELEC"},
         {"CREATE TABLE t(x)", "the configuration is a SELECT, and nothing else"},
         {"SELECT 1 AS price", "no part of a record is called price: AS key, value, topic, "
                               "partition, timestamp or \"header NAME\""},
@@ -99,7 +100,22 @@ static void what_is_no_single_select_refuses_the_plugin(void)
         MILLRACE_CHECK(result.failed);
         MILLRACE_CHECK_TEXT(result.bytes, reasons[i][1]);
     }
-    MILLRACE_CHECK(!init(&call, millrace_text("SELECT 1 AS value ;\n")).failed);
+    millrace_end(&call);
+}
+
+static void a_comment_may_stand_behind_the_select(void)
+{
+    static const char *const configs[] = {
+        "SELECT 1 AS value",
+        "SELECT 1 AS value ;\n",
+        "-- one\nSELECT 1 AS value -- two",
+        "SELECT 1 AS value; -- one\n;/* two */ ; \n",
+        "SELECT 1 AS value; /* it has no end",
+    };
+    millrace_call call = millrace_begin("");
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        MILLRACE_CHECK(!init(&call, millrace_text(configs[i])).failed);
+    }
     millrace_end(&call);
 }
 
@@ -110,6 +126,7 @@ int main(void)
     MILLRACE_TEST(every_part_can_be_read_and_set);
     MILLRACE_TEST(a_bad_record_fails_alone);
     MILLRACE_TEST(what_is_no_single_select_refuses_the_plugin);
+    MILLRACE_TEST(a_comment_may_stand_behind_the_select);
     sqlite3_finalize(statement);
     sqlite3_close(database);
     return millrace_tested();

@@ -30,6 +30,9 @@ class UserAgents {
     if (typeof view !== "object" || view === null || Array.isArray(view)) {
       return reject("a page view is a JSON object");
     }
+    if ("agent" in view) {
+      return reject("agent is already there");
+    }
     const text: unknown = (view as Record<string, unknown>)[this.#field];
     if (text === undefined || text === null) {
       return forward;
@@ -37,7 +40,9 @@ class UserAgents {
     if (typeof text !== "string") {
       return reject(`${this.#field} is no text`);
     }
-    return output({ value: JSON.stringify({ ...view, agent: this.#read(text) }) });
+    // The text is kept: JSON.parse has rounded integers beyond 2^53.
+    const kept = message.text().trimEnd().slice(0, -1);
+    return output({ value: `${kept},"agent":${JSON.stringify(this.#read(text))}}` });
   }
 
   #read(text: string): Agent {

@@ -33,12 +33,19 @@ test("a view without a user agent goes on as it is", () => {
   assert.equal(read({ user_agent: null }), forward);
 });
 
+test("what it does not touch stays as it was, to the digit", () => {
+  const verdict = plugin.start().transform({ value: '{ "id": 9007199254740993, "user_agent": "x" }\n' });
+  assert.ok(verdict instanceof Output);
+  assert.equal(verdict.text(), '{ "id": 9007199254740993, "user_agent": "x" ,"agent":{"device":"desktop"}}');
+});
+
 test("an agent that nobody knows is a desktop of its own", () => {
   assert.deepEqual(read({ user_agent: "x" }), { user_agent: "x", agent: { device: "desktop" } });
 });
 
 test("what is no page view fails with the reason", () => {
   assert.deepEqual(read([FIREFOX]), fail("a page view is a JSON object"));
+  assert.deepEqual(read({ user_agent: "x", agent: 1 }), fail("agent is already there"));
   assert.deepEqual(read({ user_agent: 1 }), fail("user_agent is no text"));
 });
 

@@ -33,7 +33,7 @@ def main() -> None:
         glue.mkdir()
         glue.joinpath(f"{APP}.py").write_text(_glue(module, kinds))
         component = Path(made, "component.wasm")
-        _componentize(kinds, [glue, folder, HERE.parent, *arguments.path], arguments.wit, component)
+        _componentize(kinds, [glue, folder, HERE.parent], arguments.wit, component)
         closed = _network.closed(
             component.read_bytes(),
             HERE.joinpath("no_network.wasm").read_bytes(),
@@ -51,14 +51,6 @@ def _arguments() -> argparse.Namespace:
         "plugin", type=Path, metavar="FILE", help="the plugin's module, or its package's folder"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, help="the component")
-    parser.add_argument(
-        "-p",
-        "--path",
-        type=Path,
-        action="append",
-        default=[],
-        help="a folder more to import from, beside the environment's own",
-    )
     parser.add_argument(
         "--wit",
         type=Path,

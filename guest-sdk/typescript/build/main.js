@@ -4,7 +4,7 @@
 // component of that and QuickJS.
 
 import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
@@ -52,7 +52,7 @@ async function build(source, { output, minify, force }, scratch) {
   // The same source makes the same component as far as it is up to us. QuickJS's
   // snapshot has the build's time and random numbers in it, so what was built of just
   // this is kept.
-  const digest = digestOf(built, world(kinds), ...["main.js", "values.js"].map((name) => readFileSync(join(SDK, "build", name))));
+  const digest = digestOf(built, ...filesBelow(wit), ...filesBelow(join(SDK, "build")));
   if (!force && digestIn(output) === digest) {
     console.log(`${output} is up to date`);
     return;
@@ -175,6 +175,13 @@ function digestOf(...parts) {
     hash.update(String(part.length)).update("\n").update(part);
   }
   return hash.digest("hex");
+}
+
+/** What the files below a folder are called there, and what they hold. */
+function filesBelow(folder) {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  const paths = files.map(({ parentPath, path, name }) => join(parentPath ?? path, name)).sort();
+  return paths.flatMap((path) => [relative(folder, path), readFileSync(path)]);
 }
 
 /** The digest of what a component was built of, if it says so. */

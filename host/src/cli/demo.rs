@@ -56,7 +56,7 @@ const MENDED: &str = "orders-comma.wasm";
 const FIRST: u64 = 50;
 
 /// The longest wait for what is still on its way when the orders end.
-const CATCH_UP: Duration = Duration::from_secs(20);
+const CATCH_UP: Duration = Duration::from_secs(60);
 
 #[derive(Args)]
 pub struct DemoArguments {

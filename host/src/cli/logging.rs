@@ -64,7 +64,11 @@ fn with_filter(format: Option<LogFormat>, filter: &str) -> MultiProgress {
         .with_ansi(terminal);
     match format {
         LogFormat::Text => builder.compact().with_target(false).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .init(),
     }
     area
 }

@@ -24,7 +24,7 @@ use crate::pipeline::replay::{Again, Letters, Nowhere, ReadOnly};
 use crate::pipeline::worker::{Settings, Worker};
 use crate::plugin::{CONTRACT, Component, PluginId};
 use crate::stop::Stop;
-use crate::telemetry::Counters;
+use crate::telemetry::{self, Counters};
 
 /// What all workers share.
 pub struct Shared {
@@ -95,6 +95,8 @@ pub fn work(
     tap: Option<Tap>,
 ) -> Result<(), Failure> {
     let pipeline = &shared.pipeline;
+    let several = pipeline.workers > 1;
+    let _lines = several.then(|| telemetry::lines_of_worker(number).entered());
     let bell = Doorbell::for_this_thread();
     shared.stop.rings(bell.clone());
     judge.rings(bell.clone());

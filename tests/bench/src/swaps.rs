@@ -31,9 +31,9 @@ const QUIET: Duration = Duration::from_secs(3);
 /// For the first output, and for a version to take over.
 const SOON: Duration = Duration::from_secs(30);
 
-/// How many times the records of a throughput run this takes: it reads for some twenty
+/// How many times the records of a throughput run this takes: it reads for some forty
 /// seconds.
-pub const INPUT: u64 = 12;
+pub const INPUT: u64 = 14;
 
 /// What was measured. Rates are outputs a second.
 #[derive(Debug, Clone)]
@@ -90,6 +90,8 @@ pub fn run(
     });
     let admin = admin(&log)?;
 
+    // Its first seconds are none like the others.
+    thread::sleep(QUIET);
     let before = outputs.rate(|| {
         thread::sleep(QUIET);
         Ok(())

@@ -40,6 +40,19 @@ impl BrokerOptions {
     pub fn proxied() -> BrokerOptions {
         BrokerOptions {
             proxied: true,
+            ..BrokerOptions::patient()
+        }
+    }
+
+    /// A broker that does not miss itself while it is frozen, or while the machine is
+    /// busy. One that does tells its clients, for a moment, that the cluster has no brokers:
+    /// it makes no topics, and librdkafka 2.12 may be left without any broker for ever
+    /// (confluentinc/librdkafka#5301). Not for one that is killed: started again it waits
+    /// for its former self's session to end.
+    pub fn patient() -> BrokerOptions {
+        let session = ("broker.session.timeout.ms".to_owned(), "60000".to_owned());
+        BrokerOptions {
+            properties: vec![session],
             ..BrokerOptions::default()
         }
     }

@@ -48,6 +48,7 @@ impl Client {
         });
         let consumer = self.reader(topic, count, isolation);
         let deadline = Instant::now() + ALL;
+        let mut trouble = None;
         let mut ended = HashSet::new();
         let mut records = Vec::new();
         // The end of a partition is an event and not an offset: the last
@@ -55,7 +56,7 @@ impl Client {
         while ended.len() < usize::try_from(count).expect("a count is not negative") {
             assert!(
                 Instant::now() < deadline,
-                "{topic}: not read to its end in {ALL:?}"
+                "{topic}: not read to its end in {ALL:?}; at last: {trouble:?}"
             );
             match consumer.poll(Duration::from_millis(100)) {
                 None => {}
@@ -63,6 +64,8 @@ impl Client {
                 Some(Err(KafkaError::PartitionEOF(partition))) => {
                     ended.insert(partition);
                 }
+                // Such as a lost connection, which librdkafka makes again.
+                Some(Err(error @ KafkaError::MessageConsumption(_))) => trouble = Some(error),
                 Some(Err(error)) => panic!("{topic}: cannot read: {error}"),
             }
         }
@@ -89,9 +92,9 @@ impl Client {
         }
         // With the topic known beforehand the first record comes half a second
         // earlier: librdkafka would look again only at its next tick.
-        consumer
-            .fetch_metadata(Some(topic), REQUEST)
-            .unwrap_or_else(|error| panic!("{topic}: cannot read: {error}"));
+        eventually_ok(PATIENCE, "the topic to read", || {
+            consumer.fetch_metadata(Some(topic), REQUEST)
+        });
         consumer.assign(&list).expect("a valid assignment");
         consumer
     }

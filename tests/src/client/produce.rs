@@ -8,10 +8,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
 
-use super::{Client, REQUEST, Record};
+use super::{Client, PATIENCE, REQUEST, Record};
 use crate::headers::to_native;
+use crate::wait::eventually_ok;
 
-/// For all records of one call, which may be some that go on for minutes.
+/// For the records of one call that are on their way.
 pub(super) const ALL: Duration = Duration::from_secs(300);
 
 impl Client {
@@ -19,6 +20,16 @@ impl Client {
     #[track_caller]
     pub fn produce(&self, topic: &str, records: impl IntoIterator<Item = Record>) {
         self.produce_with(&[], topic, records);
+    }
+
+    /// Like [`Client::produce`], in one batch of the protocol a partition, as far as its size
+    /// allows.
+    #[track_caller]
+    pub fn produce_at_once(&self, topic: &str, records: impl IntoIterator<Item = Record>) {
+        let records = Vec::from_iter(records);
+        let count = records.len().max(1).to_string();
+        let together = [("linger.ms", "60000"), ("batch.num.messages", &*count)];
+        self.produce_with(&together, topic, records);
     }
 
     /// Like [`Client::produce`], with librdkafka properties such as
@@ -45,16 +56,14 @@ impl Client {
         // Connected beforehand the first record goes out half a second earlier:
         // without a connection librdkafka asks for the producer's id at its next
         // tick only.
-        producer
-            .client()
-            .fetch_metadata(Some(topic), REQUEST)
-            .unwrap_or_else(|error| panic!("{topic}: cannot produce: {error}"));
-        let deadline = Instant::now() + ALL;
+        eventually_ok(PATIENCE, "the topic to produce to", || {
+            producer.client().fetch_metadata(Some(topic), REQUEST)
+        });
         for record in records {
-            send(&producer, topic, &record, deadline);
+            send(&producer, topic, &record, Instant::now() + ALL);
         }
         producer
-            .flush(deadline.saturating_duration_since(Instant::now()))
+            .flush(ALL)
             .unwrap_or_else(|error| panic!("{topic}: not all acknowledged in {ALL:?}: {error}"));
         producer.context().assert_none(topic);
     }

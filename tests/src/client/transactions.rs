@@ -10,10 +10,11 @@ use super::{Client, Record};
 use crate::topics::unique;
 
 /// For one step: librdkafka tries again for so long.
-const STEP: Duration = Duration::from_secs(30);
+const STEP: Duration = Duration::from_secs(120);
 
 /// A producer with a transactional id. What it leaves open when it is dropped,
-/// the broker aborts after the producer's `transaction.timeout.ms` (a minute).
+/// the broker aborts after the producer's `transaction.timeout.ms` (its maximum, a quarter
+/// of an hour).
 pub struct Transactional(BaseProducer<Failures>);
 
 impl Client {
@@ -24,6 +25,7 @@ impl Client {
         let producer: BaseProducer<Failures> = self
             .config()
             .set("transactional.id", id)
+            .set("transaction.timeout.ms", "900000")
             .set("linger.ms", "1")
             .create_with_context(Failures::default())
             .expect("the configuration is valid");

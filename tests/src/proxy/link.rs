@@ -12,7 +12,7 @@ use super::request::{Api, Fields, Request, read_frame, with_length};
 use super::{Deed, Rules};
 
 /// For the broker to answer a request that was let through.
-const ANSWER: Duration = Duration::from_secs(30);
+const ANSWER: Duration = Duration::from_secs(120);
 
 /// Where the broker's answers go once the client's side is closed.
 type Answers = Arc<OnceLock<mpsc::Sender<Vec<u8>>>>;

@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use millrace_tests::proxy::{Api, Request};
 use millrace_tests::topics::unique;
-use millrace_tests::{Host, Record, eventually_ok, guest, plugin};
+use millrace_tests::{Host, Record, eventually, guest, plugin, shared_broker};
 
 use crate::pipeline::{
     LONG, Pipeline, SOON, assert_says, error_of, expect_exit, origin, said_by, stop, texts, told,
@@ -199,9 +201,8 @@ fn a_plugin_may_stand_there_twice_with_settings_of_its_own() {
 
     let host = start(&pipeline, [&puppet, &puppet], &config);
     pipeline.wait_for_committed(&[(0, 4)]);
-    let said = said_by("puppet[2]", &host);
+    let said = said_by("puppet[2]", &stop(host));
     assert!(said.iter().any(|(_, text)| text == "it"), "{said:?}");
-    stop(host);
     assert_eq!(texts(&pipeline.outputs()), ["one", "two", "print it"]);
     let letters = pipeline.letters();
     assert_eq!(told(&letters[0], "reason"), "plugin puppet[2]: here");
@@ -222,18 +223,26 @@ fn what_a_chain_makes_of_a_record_is_there_once_whatever_is_killed() {
     let more = ["--guarantee", "exactly-once", "--instance-id", "one"];
     let pipeline = Pipeline::with_dead_letters("chain-once", 1);
     pipeline.feed((0..COUNT).map(|n| Record::value(lines_of(n).join("\n")).to_partition(0)));
-    // All of it takes two seconds.
     let (first, second) = (lines(), guest("works_20_us"));
 
-    let mut host = start(&pipeline, [&first, &second], &more);
-    eventually_ok(SOON, "some of it to be committed", || {
-        match pipeline.committed_total() {
-            0 => Err("nothing is"),
-            _ => Ok(()),
-        }
+    // Killed in the end of its second transaction, with more to come.
+    let ends = AtomicUsize::new(0);
+    let group = pipeline.group.clone();
+    let proxy = shared_broker().proxy();
+    let second_end = proxy.block(move |request: &Request| {
+        let id = request.transactional_id.as_deref();
+        request.api == Api::END_TXN
+            && id.is_some_and(|id| id.starts_with(&group))
+            && ends.fetch_add(1, Ordering::Relaxed) > 0
+    });
+    let mut host = start(&pipeline.clone().behind(proxy), [&first, &second], &more);
+    eventually(SOON, "the second transaction's end", || {
+        (second_end.arrived() > 0).then_some(())
     });
     host.kill();
-    assert!(pipeline.committed_total() < COUNT, "it was killed too late");
+    second_end.open();
+    let committed = pipeline.committed_total();
+    assert!(committed > 0 && committed < COUNT, "{committed}");
     let host = start(&pipeline, [&first, &second], &more);
     pipeline.wait_for_committed_total(COUNT, LONG);
     stop(host);

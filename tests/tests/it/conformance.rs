@@ -208,7 +208,14 @@ fn many_records_are_told_apart(language: &str) {
 fn ten_million_bytes_come_through(language: &str) {
     let large = format!("echo {}", "0123456789é".repeat(LARGE / 12));
     let records = [record("echo"), record(large.clone()), record("echo ")];
-    let more = ["--set", "batch.max_bytes=32MiB", "--set", "plugin.time=60s"];
+    let more = [
+        "--set",
+        "batch.max_bytes=32MiB",
+        "--set",
+        "plugin.time=100s",
+        "--set",
+        "plugin.call=120s",
+    ];
     let (_, lines) = Trial::of(language, "transform").lines(&records, &more);
     assert_eq!(lines.len(), records.len());
     for (line, record) in lines.iter().zip(&records) {

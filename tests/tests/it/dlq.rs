@@ -19,7 +19,7 @@ const NOON: i64 = 1_764_000_000_000;
 const DIGEST: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 
 /// How long an unreachable cluster is waited for, and what a busy machine adds.
-const REACH: Duration = Duration::from_secs(8 + 5);
+const REACH: Duration = Duration::from_secs(8 + 30);
 
 /// A dead letter of this record, which was rejected so many seconds after noon.
 fn dead(record: Record, offset: i64, after: i64, stage: &str, reason: &str) -> Record {
@@ -102,6 +102,8 @@ impl Topic {
         let producer: BaseProducer = ClientConfig::new()
             .set("bootstrap.servers", &self.brokers)
             .set("transactional.id", unique(&self.name))
+            // It stays open for as long as a test takes.
+            .set("transaction.timeout.ms", "900000")
             .create()
             .expect("the configuration is valid");
         producer

@@ -1,7 +1,5 @@
 //! Plugins that break: who is blamed, what is kept, and what the log says.
 
-use std::time::Instant;
-
 use millrace_tests::{Record, guest};
 
 use crate::pipeline::{LONG, Pipeline, assert_says, error_of, said_by, stop, texts};
@@ -75,7 +73,7 @@ fn a_panic_stands_in_the_error_and_in_the_log() {
             "for a good reason",
         ],
     );
-    let said = said_by("puppet", &host);
+    let said = said_by("puppet", &host.stderr());
     assert!(
         said.iter()
             .any(|(_, text)| text.contains("for a good reason")),
@@ -98,8 +96,7 @@ fn what_a_plugin_prints_and_logs_is_in_the_log_with_its_name() {
 
     let host = pipeline.start(&guest("puppet"), &[]);
     pipeline.wait_for_committed(&[(0, 6)]);
-    let said = said_by("puppet", &host);
-    stop(host);
+    let said = said_by("puppet", &stop(host));
 
     let said: Vec<_> = said.iter().map(|(l, t)| (l.as_str(), t.as_str())).collect();
     assert_eq!(
@@ -121,8 +118,8 @@ fn a_plugin_cannot_forge_log_lines() {
 
     let host = pipeline.start(&guest("puppet"), &[]);
     pipeline.wait_for_committed(&[(0, 1)]);
-    let said = said_by("puppet", &host);
     let stderr = stop(host);
+    let said = said_by("puppet", &stderr);
 
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(
@@ -136,7 +133,6 @@ fn a_plugin_cannot_forge_log_lines() {
 fn a_plugin_that_never_comes_back_is_interrupted() {
     let pipeline = Pipeline::new("loop", 1);
     pipeline.feed_at_once(["1", "2", "loop", "3"]);
-    let begun = Instant::now();
 
     let mut host = pipeline.start(&guest("puppet"), &["--set", "plugin.time=200ms"]);
     let error = error_of(&mut host, 1);
@@ -152,7 +148,6 @@ fn a_plugin_that_never_comes_back_is_interrupted() {
     );
     assert_eq!(texts(&pipeline.outputs()), ["1", "2"]);
     pipeline.wait_for_committed(&[(0, 2)]);
-    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
 }
 
 #[test]
@@ -160,27 +155,23 @@ fn a_plugin_that_sleeps_too_long_is_interrupted() {
     let pipeline = Pipeline::new("sleep", 1);
     // The virtual clock stands still, so only the host's own can end this.
     pipeline.feed_at_once(["1", "sleep 3600000"]);
-    let begun = Instant::now();
 
     let mut host = pipeline.start(&guest("puppet"), &["--set", "plugin.time=200ms"]);
     let error = error_of(&mut host, 1);
 
     assert_says(&error, &["stage transform", "offset 1", "plugin.time"]);
-    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
 }
 
 #[test]
 fn a_plugin_that_sleeps_by_the_real_clock_is_interrupted_too() {
     let pipeline = Pipeline::new("real-sleep", 1);
     pipeline.feed_at_once(["1", "sleep 3600000"]);
-    let begun = Instant::now();
 
     let flags = ["--set", "plugin.time=200ms", "--allow", "clock"];
     let mut host = pipeline.start(&guest("puppet"), &flags);
     let error = error_of(&mut host, 1);
 
     assert_says(&error, &["stage transform", "offset 1", "plugin.time"]);
-    assert!(begun.elapsed().as_secs() < 30, "{:?}", begun.elapsed());
 }
 
 #[test]

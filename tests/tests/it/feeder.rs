@@ -7,16 +7,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use millrace_tests::Record;
+use millrace_tests::{Record, eventually_ok};
 
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, SOON};
 
 /// How many keys there are. All records of one are in one partition.
 pub const KEYS: usize = 97;
 
 /// The longest that one feeder writes: longer than any test that passes takes, where
-/// the machine is slow, too, and short enough for the harness's one call.
-const LONGEST: Duration = Duration::from_secs(280);
+/// the machine is slow, too.
+const LONGEST: Duration = Duration::from_secs(1200);
 
 /// For producers to librdkafka's mock cluster: of a request that failed with another
 /// one behind it, the mock takes what is sent again under the producer's next epoch for
@@ -52,7 +52,7 @@ impl Feeder {
     ) -> Feeder {
         let client = pipeline.client.clone();
         let topic = pipeline.input.clone();
-        let partitions = client.partitions(&topic).expect("it is there");
+        let partitions = eventually_ok(SOON, "the input", || client.partitions(&topic));
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let thread = thread::spawn(move || {

@@ -6,7 +6,7 @@ use millrace_tests::topics::unique;
 use millrace_tests::{Broker, Record, eventually_ok, shared_broker};
 use rdkafka::Timestamp;
 
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(120);
 
 #[test]
 fn a_record_comes_back_as_it_was_written() {

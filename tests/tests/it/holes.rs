@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use millrace_tests::{Record, Transaction, eventually, plugin, shared_broker};
+use millrace_tests::{Record, Transaction, eventually, eventually_ok, plugin, shared_broker};
 
-use crate::pipeline::{LONG, Pipeline};
+use crate::pipeline::{LONG, Pipeline, SOON};
 
 /// The record at offset n has this timestamp plus n seconds.
 pub const NOON: i64 = 1_764_000_000_000;
@@ -47,6 +47,18 @@ impl Holes {
             .commit();
         client.begin(input, [record(4, 2)]).abort();
         let open = client.begin(input, [record(5, 2)]);
+        // Transactions have ended before their ends stand in their partitions.
+        eventually_ok(SOON, "the partitions' ends", || {
+            let found = client.watermarks(input)?;
+            match found
+                .iter()
+                .map(|(_, next)| *next)
+                .eq(ENDS.map(|(_, end)| end))
+            {
+                true => Ok(()),
+                false => Err(format!("{found:?}")),
+            }
+        });
         Holes {
             pipeline,
             _open: open,

@@ -249,7 +249,7 @@ fn a_plugin_that_can_not_be_made_again_stops_the_run_and_loses_nothing() {
         since.expect("after 1970").as_millis()
     };
     // Time enough to start, and no more than has to be waited for.
-    let until = now() + 8000;
+    let until = now() + 20_000;
     let config = until.to_string();
     let flags = ["--plugin-config", &config, "--allow", "clock"];
     let mut host = pipeline.start_with_dead_letters(&guest("init_traps_later"), &flags);
@@ -282,16 +282,16 @@ fn a_plugin_that_can_not_be_made_again_stops_the_run_and_loses_nothing() {
 fn a_hunt_does_not_cost_the_membership() {
     // The hunts last far longer than the group waits for a member.
     let slow = ["loop", "sleep 3600000"].into_iter().cycle();
-    let places = (0..10).map(|n| (n % PARTITIONS, i64::from(n) * 97));
+    let places = (0..6).map(|n| (n % PARTITIONS, i64::from(n) * 97));
     let culprits = places.zip(slow.map(str::to_owned)).collect();
     let crowd = Crowd::with("slow-hunt", culprits);
     let begun = Instant::now();
     let flags = [
-        "plugin.time=200ms",
-        "plugin.call=900ms",
-        "kafka.consumer.session.timeout.ms=2000",
-        "kafka.consumer.heartbeat.interval.ms=500",
-        "kafka.consumer.max.poll.interval.ms=2000",
+        "plugin.time=1s",
+        "plugin.call=4s",
+        "kafka.consumer.session.timeout.ms=10000",
+        "kafka.consumer.heartbeat.interval.ms=1000",
+        "kafka.consumer.max.poll.interval.ms=10000",
     ]
     .map(|setting| ["--set", setting]);
     let host = crowd
@@ -299,7 +299,7 @@ fn a_hunt_does_not_cost_the_membership() {
         .start_with_dead_letters(&guest("puppet"), &flags.concat());
     crowd.wait_for_the_end(LONG);
     let took = begun.elapsed();
-    assert!(took > Duration::from_secs(6), "{took:?} proves nothing");
+    assert!(took > Duration::from_secs(20), "{took:?} proves nothing");
 
     let assigned = log(&host)
         .iter()

@@ -118,7 +118,7 @@ fn a_plugin_that_prints_without_end_is_interrupted_and_its_last_lines_are_told()
             "printed: without end",
         ],
     );
-    let said = said_by("puppet", &host).len();
+    let said = said_by("puppet", &host.stderr()).len();
     assert!(said < 20_000, "{said} lines");
     assert!(messages(&log(&host)).any(|text| text.contains("were left out")));
 }
@@ -181,7 +181,7 @@ fn stops_while_it_hangs(stem: &str, hanging: &str) {
     let pipeline = Pipeline::new(stem, 1);
     let commands = ["value a", hanging, "value b"];
     pipeline.feed(commands.map(|command| Record::value(command).to_partition(0)));
-    let settings = ["plugin.time=100s", "plugin.call=100s", "shutdown.drain=4s"];
+    let settings = ["plugin.time=100s", "plugin.call=100s", "shutdown.drain=20s"];
     let mut flags = vec!["--batch-size", "1"];
     for setting in settings {
         flags.extend(["--set", setting]);

@@ -14,7 +14,7 @@ use crate::pipeline::{LONG, Pipeline, assert_says, stop};
 /// Short, but longer than the mock lets a group's first member wait.
 const SESSION: &[&str] = &[
     "--set",
-    "kafka.consumer.session.timeout.ms=6000",
+    "kafka.consumer.session.timeout.ms=12000",
     "--set",
     "kafka.consumer.heartbeat.interval.ms=500",
 ];

@@ -137,7 +137,7 @@ fn a_new_project_is_built_tested_run_and_swapped(language: &str, code: &str) {
     let reading = r#"{"sensor":"a1","celsius":0.5}"#;
     pipeline.feed_at_once([reading]);
     let mut host = pipeline.start(&component, &[]);
-    pipeline.wait_for_count(1, LONG);
+    pipeline.wait_for_count(1, BUILD);
 
     let project = here.path().join(&name);
     let code = project.join(code);
@@ -146,7 +146,7 @@ fn a_new_project_is_built_tested_run_and_swapped(language: &str, code: &str) {
     assert_ne!(changed, text);
     fs::write(&code, changed).expect("it can be changed");
     make(&project, language, &[]);
-    host.wait_for_log("plugin swapped", SOON);
+    host.wait_for_log("plugin swapped", BUILD);
     pipeline.feed_at_once([reading]);
     pipeline.wait_for_count(2, LONG);
     assert_eq!(fahrenheit(&pipeline.outputs()), [Some(32.9), Some(33.4)]);

@@ -11,10 +11,10 @@ use millrace_tests::{Broker, Client, Host, Mock, Record, Signal, eventually_ok, 
 use serde_json::Value;
 
 /// For anything that takes a second or two on an idle machine.
-pub const SOON: Duration = Duration::from_secs(60);
+pub const SOON: Duration = Duration::from_secs(120);
 
 /// For what moves tens of thousands of records, or waits out a session.
-pub const LONG: Duration = Duration::from_secs(120);
+pub const LONG: Duration = Duration::from_secs(300);
 
 /// A member that went without a word is missed after two seconds, and a change
 /// of the group is noticed after half a second.
@@ -143,8 +143,7 @@ impl Pipeline {
         let records = values
             .into_iter()
             .map(|value| Record::value(value).to_partition(0));
-        self.client
-            .produce_with(&[("linger.ms", "200")], &self.input, records);
+        self.client.produce_at_once(&self.input, records);
     }
 
     /// How many records the output holds (it has no holes; where there are
@@ -325,16 +324,20 @@ pub fn origin(letter: &Record) -> (i32, i64) {
 
 /// The log's lines so far. What is no JSON (the error at the end) is left out.
 pub fn log(host: &Host) -> Vec<Value> {
-    host.stderr()
-        .lines()
+    parsed(&host.stderr())
+}
+
+fn parsed(stderr: &str) -> Vec<Value> {
+    let lines = stderr.lines();
+    lines
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect()
 }
 
 /// The lines that this plugin wrote, printed or logged: level and text.
-pub fn said_by(plugin: &str, host: &Host) -> Vec<(String, String)> {
+pub fn said_by(plugin: &str, stderr: &str) -> Vec<(String, String)> {
     let text = |line: &Value, field: &str| line[field].as_str().unwrap_or_default().to_owned();
-    log(host)
+    parsed(stderr)
         .iter()
         .filter(|line| line["target"] == "plugin")
         .filter(|line| text(line, "plugin").split('@').next() == Some(plugin))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use millrace_tests::proxy::Api;
 use millrace_tests::topics::unique;
-use millrace_tests::{Client, Isolation, Record, shared_broker};
+use millrace_tests::{Client, Isolation, Record, eventually_ok, shared_broker};
 
 use crate::pipeline::{SOON, texts};
 
@@ -27,6 +27,18 @@ fn what_goes_through_a_proxy_arrives() {
     assert_eq!(broker.client().read_all(&topic), read);
 }
 
+/// A transaction's end is answered before it stands in each partition.
+#[track_caller]
+fn wait_for_texts(client: &Client, topic: &str, wanted: &[&str]) {
+    eventually_ok(SOON, "what is committed", || {
+        let read = client.read_all(topic);
+        match texts(&read) {
+            found if found == wanted => Ok(()),
+            found => Err(format!("{found:?}")),
+        }
+    });
+}
+
 /// A connection breaks while the end of a transaction is on its way, the client
 /// sends it again and is told that all is well; then the first one arrives, in
 /// the next transaction, and nothing in it says that it is not of that one.
@@ -44,15 +56,15 @@ fn plain_librdkafka_shows_an_aborted_record_where_the_end_of_the_transaction_bef
     let trap = proxy.hold(|request| request.is(Api::END_TXN, "late"));
     assert_eq!(producer.commit(), Ok(()));
     let held = trap.wait(SOON);
-    assert_eq!(texts(&client.read_all(&topic)), ["committed"]);
+    wait_for_texts(&client, &topic, &["committed"]);
 
     producer.begin();
     producer.produce(&topic, [Record::value("aborted")]);
-    assert_eq!(texts(&client.read_all(&topic)), ["committed"]);
+    wait_for_texts(&client, &topic, &["committed"]);
     assert_eq!(held.let_through(), Some(0), "the broker refused it");
     let aborted = producer.abort();
     eprintln!("the abort says: {aborted:?}");
-    assert_eq!(texts(&client.read_all(&topic)), ["committed", "aborted"]);
+    wait_for_texts(&client, &topic, &["committed", "aborted"]);
 }
 
 /// The epoch of a new producer tells the broker which transaction an end is of.
@@ -77,7 +89,7 @@ fn an_end_that_comes_late_is_refused_once_a_new_producer_has_begun() {
     producer.produce(&topic, [Record::value("aborted")]);
     assert_ne!(held.let_through(), Some(0));
     assert_eq!(producer.abort(), Ok(()));
-    assert_eq!(texts(&client.read_all(&topic)), ["committed"]);
+    wait_for_texts(&client, &topic, &["committed"]);
     let all = client.read_all_with(&topic, Isolation::Uncommitted);
     assert_eq!(texts(&all), ["committed", "aborted"]);
 }
@@ -104,5 +116,5 @@ fn a_request_can_be_waited_for_and_something_done_before_it() {
     );
     assert_eq!(producer.commit(), Ok(()));
     assert_eq!(seen_before.recv_timeout(Duration::ZERO), Ok(0));
-    assert_eq!(client.read_all(&topic).len(), 1);
+    wait_for_texts(&client, &topic, &["x"]);
 }

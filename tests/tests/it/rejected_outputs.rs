@@ -18,9 +18,7 @@ fn assert_rejected(pipeline: &Pipeline, flags: &[&str], cases: &[(Record, &[&str
         .chain([innocent(cases.len())])
         .map(|record| record.to_partition(0));
     let count = 2 * cases.len() + 1;
-    let together = [("linger.ms", "200")];
-    let client = &pipeline.client;
-    client.produce_with(&together, &pipeline.input, records);
+    pipeline.client.produce_at_once(&pipeline.input, records);
 
     let host = pipeline.start_with_dead_letters(&guest("puppet"), flags);
     pipeline.wait_for_committed_total(count, SOON);

@@ -1,7 +1,7 @@
 //! Static membership (`--instance-id`): processes that are restarted keep their
 //! partitions.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use millrace_tests::{Host, Record, eventually, plugin};
 
@@ -29,17 +29,13 @@ fn moves(host: &Host) -> usize {
     log(host).iter().filter(is_move).count()
 }
 
-/// A session that is over sooner would end what this shows.
-const SESSION: Duration = Duration::from_secs(45);
-
-/// What a loaded machine may take where an idle one takes half a second.
-const AT_ONCE: Duration = Duration::from_secs(15);
-
 #[test]
 fn a_killed_process_goes_on_at_once() {
     let pipeline = Pipeline::new("static-kill", 4);
     let record = |number: i32| Record::value(number.to_string()).to_partition(number % 4);
-    let two = ["--workers", "2"];
+    // Far longer than is waited for: only a member that is known need not wait for its end.
+    let session = "kafka.consumer.session.timeout.ms=600000";
+    let two = ["--workers", "2", "--set", session];
     let mut host = start(&pipeline, "pod", &two);
     pipeline.wait_for_members(2);
     pipeline.feed((0..4).map(record));
@@ -49,10 +45,9 @@ fn a_killed_process_goes_on_at_once() {
     pipeline.feed((4..8).map(record));
     let begun = Instant::now();
     let host = start(&pipeline, "pod", &two);
-    pipeline.wait_for_count(8, SESSION);
+    pipeline.wait_for_count(8, LONG);
     let took = begun.elapsed();
     eprintln!("from the start of the process to its last output: {took:.2?}");
-    assert!(took < AT_ONCE, "{took:?}");
     // It took the place of the killed one: each worker its own.
     assert_eq!(pipeline.client.members(&pipeline.group).len(), 2);
     stop(host);
@@ -98,10 +93,7 @@ fn of_two_processes_with_one_id_the_older_one_ends_and_says_why() {
     pipeline.wait_for_flow(500);
 
     let second = start(&pipeline, "pod", &[]);
-    let begun = Instant::now();
     let error = error_of(&mut first, 1);
-    // It has nothing to wait for.
-    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
     assert_says(
         &error,
         &[

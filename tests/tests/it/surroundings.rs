@@ -240,12 +240,15 @@ fn a_topic_that_may_not_be_written_is_waited_for() {
     change(&remove, "Write");
     pipeline.wait_for_committed(&[(0, 2), (1, 100)]);
 
-    // Not even seen any more.
-    let before = log(&host).len();
+    // Not even seen any more, once the broker knows that.
     change(&add, "All");
+    eventually(SOON, "the topic to be out of sight", || {
+        pipeline.client.partitions(&pipeline.dead).err()
+    });
     pipeline.feed([to(0, "fail again")]);
     eventually(SOON, "it to be waited for", || {
-        (log(&host).len() > before || !host.is_running()).then_some(())
+        let waits = |line: &serde_json::Value| is_wait(&line) && line["offset"] == 2;
+        (log(&host).iter().any(waits) || !host.is_running()).then_some(())
     });
     pipeline.feed((100..200).map(|n| to(1, n.to_string())));
     pipeline.wait_for_committed(&[(0, 2), (1, 200)]);

@@ -85,8 +85,7 @@ fn values<V: AsRef<str>>(values: &[V]) -> String {
 fn assert_same_lines(stem: &str, config: &str, records: Vec<Record>, more: &[&str]) -> Vec<Value> {
     let pipeline = Pipeline::new(stem, 1);
     let count = records.len();
-    pipeline.client.produce_with(
-        &[("linger.ms", "200")],
+    pipeline.client.produce_at_once(
         &pipeline.input,
         records.into_iter().map(|record| record.to_partition(0)),
     );
@@ -137,8 +136,8 @@ fn the_lines_are_those_of_inspect_byte_for_byte() {
     records.extend((0..200).map(|n| Record::value(format!("expand {}", n % 3)).at(time)));
 
     let config = format!(
-        "[[plugin]]\npath = '{}'\nconfig = 'told so'\ntime = '300ms'\n\
-         call = '1s'\nmemory = '16MiB'\n",
+        "[[plugin]]\npath = '{}'\nconfig = 'told so'\ntime = '1s'\n\
+         call = '5s'\nmemory = '16MiB'\n",
         guest("puppet").display()
     );
     let lines = assert_same_lines("same-lines", &config, records, &[]);
@@ -283,7 +282,7 @@ fn what_a_plugin_prints_is_logged_and_a_capability_must_be_allowed() {
     let value = |more: &[&str]| {
         let arguments = [&[str(&puppet)], more].concat();
         let host = bench.run_with(&arguments, &input, 0, &environment);
-        let said = said_by("puppet", &host);
+        let said = said_by("puppet", &host.stderr());
         let line = |level: &str, text: &str| (level.to_owned(), text.to_owned());
         assert_eq!(said, [line("INFO", "hello"), line("WARN", "careful")]);
         jsons(&host.stdout())[2]["outputs"][0]["value"].clone()

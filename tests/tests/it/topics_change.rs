@@ -27,6 +27,7 @@ fn an_input_grows_while_records_flow() {
         .concat();
         let host = pipeline.start(&plugin("passthrough"), &more);
         pipeline.wait_for_committed(&[(0, 0), (1, 0), (2, 0), (3, 0)]);
+        pipeline.wait_for_members(2);
         let feeder = Feeder::start(&pipeline, 1000);
         pipeline.wait_for_count(500, SOON);
 

@@ -360,10 +360,7 @@ fn time_stands_at_the_latest_timestamp_of_the_batch() {
         at("latest", 1_700_000_000_002),
         at("time", 1_700_000_000_001),
     ];
-    let together = [("linger.ms", "200")];
-    pipeline
-        .client
-        .produce_with(&together, &pipeline.input, records);
+    pipeline.client.produce_at_once(&pipeline.input, records);
 
     let host = pipeline.start(&guest("puppet"), &[]);
     let read = pipeline.wait_for_outputs(3);

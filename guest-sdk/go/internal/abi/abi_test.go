@@ -177,6 +177,23 @@ func TestPayloadsAndTheirErrorsGoOut(t *testing.T) {
 	}
 }
 
+type panicking struct{}
+
+func (panicking) Error() string { panic("no words") }
+
+func TestAnErrorThatPanicsFailsItsPayloadAlone(t *testing.T) {
+	var r Results
+	address := r.Payloads([]millrace.Result{{Bytes: []byte("a")}, {Err: panicking{}}, {Bytes: []byte("b")}})
+	results := slice[optionList](*(*list)(pointer(address)))
+	if results[0].list.text() != "a" || results[2].list.text() != "b" {
+		t.Errorf("its neighbours are %q and %q", results[0].list.text(), results[2].list.text())
+	}
+	if why := results[1].list.text(); results[1].kind != resultError ||
+		!strings.HasPrefix(why, "panic: no words\n  at millrace/internal/abi.panicking.Error (abi_test.go:") {
+		t.Errorf("it is %d %q", results[1].kind, why)
+	}
+}
+
 func TestAnErrorOfInitGoesOut(t *testing.T) {
 	var r Results
 	area := (*optionList)(pointer(r.Init(errors.New("why"))))

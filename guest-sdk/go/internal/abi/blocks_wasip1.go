@@ -5,7 +5,11 @@ package abi
 // the adapter's (host componentize puts it there), which hands out one block piece by
 // piece, and asks Go for the next one only where that is used up.
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"millrace/internal/call"
+)
 
 const (
 	leastBlock = 4 << 10
@@ -52,6 +56,7 @@ func Begin() [][]byte {
 	}
 	next = min(max(used+used/8, leastBlock), mostBlock)
 	useBlock(0, 0)
+	call.Begin()
 	return begun
 }
 

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"millrace"
+	"millrace/internal/run"
 )
 
 // Results is what a call returns, alive until the next one: the host has read it by then.
@@ -104,14 +105,17 @@ func (r *Results) Verdicts(verdicts []millrace.Verdict) uint32 {
 func (r *Results) Payloads(results []millrace.Result) uint32 {
 	*r = Results{results: make([]optionList, len(results))}
 	errors := make([]string, len(results))
-	for i := range results {
+	fail := func(i int, why string) {
+		errors[i] = why
+		r.results[i] = optionList{kind: resultError, list: text(why)}
+	}
+	run.Each(len(results), func(i int) {
 		if err := results[i].Err; err != nil {
-			errors[i] = valid(err.Error())
-			r.results[i] = optionList{kind: resultError, list: text(errors[i])}
+			fail(i, valid(err.Error())) // The plugin's code: it may panic.
 		} else {
 			r.results[i] = optionList{kind: resultOk, list: listOf(results[i].Bytes)}
 		}
-	}
+	}, fail)
 	r.alive = [2]any{results, errors}
 	return r.list(listOf(r.results))
 }

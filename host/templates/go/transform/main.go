@@ -23,7 +23,7 @@ func newPlugin(config string) (*plugin, error) {
 		return &plugin{least: math.Inf(-1)}, nil
 	}
 	least, err := strconv.ParseFloat(config, 64)
-	if err != nil {
+	if err != nil || math.IsNaN(least) || math.IsInf(least, 0) {
 		return nil, fmt.Errorf("the configuration is no temperature: %s", config)
 	}
 	return &plugin{least}, nil

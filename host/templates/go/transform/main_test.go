@@ -50,7 +50,9 @@ func TestWhatIsNoReadingFailsWithTheReason(t *testing.T) {
 }
 
 func TestAConfigurationThatIsNoTemperatureRefusesThePlugin(t *testing.T) {
-	if _, err := newPlugin("warm"); err == nil {
-		t.Error("it is taken")
+	for _, config := range []string{"warm", "NaN", "inf", "1e999"} {
+		if _, err := newPlugin(config); err == nil || err.Error() != "the configuration is no temperature: "+config {
+			t.Errorf("%s: got %v", config, err)
+		}
 	}
 }

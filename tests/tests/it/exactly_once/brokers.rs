@@ -17,18 +17,7 @@ use crate::pipeline::{Pipeline, SOON, error_of, stop, texts};
 
 /// How much longer than `shutdown.drain` a stop may take, and what a busy
 /// machine adds to that.
-const GRACE: Duration = Duration::from_secs(2 + 3);
-
-/// A broker that does not miss itself while it is frozen. One that does tells its
-/// clients, for a moment, that the cluster has no brokers, and librdkafka 2.12 may
-/// be left without any for ever (confluentinc/librdkafka#5301).
-fn patient() -> BrokerOptions {
-    let session = ("broker.session.timeout.ms".to_owned(), "30000".to_owned());
-    BrokerOptions {
-        properties: vec![session],
-        ..BrokerOptions::default()
-    }
-}
+const GRACE: Duration = Duration::from_secs(2 + 20);
 
 /// Waits until the broker has an open transaction of this pipeline.
 #[track_caller]
@@ -67,7 +56,7 @@ fn a_broker_that_restarts_in_a_transaction_loses_and_doubles_nothing() {
 
 #[test]
 fn a_broker_that_hangs_longer_than_a_transaction_may_take_doubles_nothing() {
-    let mut broker = Broker::start_with(patient());
+    let mut broker = Broker::start_with(BrokerOptions::patient());
     let pipeline = Pipeline::on(&broker, "hangs-once", 4).and_dead_letters(4);
     let mix = Mix::of(&pipeline);
     let feeder = mix.feed(&pipeline, 500);
@@ -89,7 +78,7 @@ fn a_broker_that_hangs_longer_than_a_transaction_may_take_doubles_nothing() {
 #[test]
 fn sigterm_while_the_broker_hangs_leaves_nothing_of_the_transaction() {
     const DRAIN: Duration = Duration::from_secs(3);
-    let mut broker = Broker::start_with(patient());
+    let mut broker = Broker::start_with(BrokerOptions::patient());
     let pipeline = Pipeline::on(&broker, "stop-hanging-once", 1).and_dead_letters(1);
     let numbers = |range: std::ops::Range<usize>| range.map(|n| Record::value(n.to_string()));
     let host = start(&pipeline, INSTANCE);

@@ -12,7 +12,7 @@ use crate::crashes::Random;
 use crate::pipeline::{Pipeline, SHORT_SESSION, SOON, stop};
 
 /// A restart's own time, on a busy machine: far from any transaction's.
-const RESTART: Duration = Duration::from_secs(25);
+const RESTART: Duration = Duration::from_secs(55);
 
 /// Ten kills, and every third time a stop in between.
 #[track_caller]

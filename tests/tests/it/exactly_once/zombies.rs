@@ -63,7 +63,9 @@ fn come_back_in_a_commit(stem: &str, how: Loss) {
         Loss::Asked => {
             let other = start(&pipeline, &[]);
             // One of the two partitions is the other's.
-            pipeline.wait_for_committed_total(32, LONG);
+            eventually(LONG, "the other's share", || {
+                (pipeline.committed_total() >= 32).then_some(())
+            });
             other
         }
     };

@@ -9,9 +9,10 @@ const CANARY: &[&str] = &[
     "plugin.canary=30%",
     "--set",
     "plugin.canary_for=2s",
-    // Times of so few records scatter.
+    // One moment without the processor is more than so few records take: what is said here
+    // of a slow one is `canary.rs`'s to show.
     "--set",
-    "plugin.canary_tolerance=400%",
+    "plugin.canary_tolerance=1000000%",
 ];
 
 #[test]

@@ -10,9 +10,9 @@ use crate::pipeline::{LONG, Pipeline, stop, texts};
 /// little memory that it is used up long before.
 const LIMITS: &[&str] = &[
     "--set",
-    "plugin.time=500ms",
+    "plugin.time=2s",
     "--set",
-    "plugin.call=1s",
+    "plugin.call=5s",
     "--set",
     "plugin.memory=16MiB",
 ];

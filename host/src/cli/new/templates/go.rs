@@ -14,6 +14,7 @@ const SDK: &[File] = files![
     "guest-sdk/go/internal/abi/lower.go",
     "guest-sdk/go/internal/abi/memory_native.go",
     "guest-sdk/go/internal/abi/memory_wasip1.go",
+    "guest-sdk/go/internal/call/call.go",
     "guest-sdk/go/internal/run/run.go",
     "guest-sdk/go/log.go",
     "guest-sdk/go/log_wasip1.go",

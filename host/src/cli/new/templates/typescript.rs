@@ -21,6 +21,7 @@ const SDK: &[File] = files![
     "guest-sdk/typescript/lib/stack.js",
     "guest-sdk/typescript/lib/text.js",
     "guest-sdk/typescript/package.json",
+    "guest-sdk/typescript/typescript.mk",
     "guest-sdk/typescript/wit/deps/cli/cli.wit",
     "guest-sdk/typescript/wit/deps/random/random.wit",
 ];

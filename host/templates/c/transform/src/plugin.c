@@ -16,7 +16,7 @@ static millrace_result init(millrace_call *call, millrace_bytes config)
 {
     char *end;
     least = config.size == 0 ? -HUGE_VAL : strtod(config.data, &end);
-    if (config.size > 0 && (end != config.data + config.size || isnan(least))) {
+    if (config.size > 0 && (end != config.data + config.size || !isfinite(least))) {
         return millrace_error(call, "the configuration is no temperature: %.*s",
                               MILLRACE_ARG(config));
     }

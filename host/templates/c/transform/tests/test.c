@@ -48,7 +48,10 @@ static void a_configuration_that_is_no_temperature_refuses_the_plugin(void)
     millrace_call call = millrace_begin("");
     MILLRACE_CHECK_TEXT(init(&call, millrace_text("warm")).bytes,
                         "the configuration is no temperature: warm");
-    MILLRACE_CHECK(init(&call, millrace_text("5 or so")).failed);
+    static const char *const others[] = {"5 or so", "nan", "inf", "1e999"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        MILLRACE_CHECK(init(&call, millrace_text(others[i])).failed);
+    }
     millrace_end(&call);
 }
 

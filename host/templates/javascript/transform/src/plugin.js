@@ -10,7 +10,7 @@ class Readings {
    */
   constructor(config) {
     this.least = config === "" ? -Infinity : Number(config);
-    if (Number.isNaN(this.least)) {
+    if (config !== "" && !Number.isFinite(this.least)) {
       reject(`the configuration is no temperature: ${config}`);
     }
   }
@@ -29,6 +29,7 @@ class Readings {
     if (celsius < this.least) {
       return drop;
     }
+    // Integers beyond 2^53 were rounded by JSON.parse: the SDK's README has what to do.
     return output({ value: JSON.stringify({ ...reading, fahrenheit: celsius * 1.8 + 32 }) });
   }
 }

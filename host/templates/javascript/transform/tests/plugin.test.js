@@ -36,5 +36,7 @@ test("what is no reading fails with the reason", () => {
 });
 
 test("a configuration that is no temperature refuses the plugin", () => {
-  assert.throws(() => plugin.start("warm"), { message: "the configuration is no temperature: warm" });
+  for (const config of ["warm", "NaN", "Infinity", "1e999"]) {
+    assert.throws(() => plugin.start(config), { message: `the configuration is no temperature: ${config}` });
+  }
 });

@@ -12,10 +12,7 @@ from millrace import Message, Output, Reject, Verdict
 class Plugin:
     def __init__(self, config: str) -> None:
         """Once, at the start. An exception refuses the plugin."""
-        try:
-            self.least = float(config) if config else -math.inf
-        except ValueError:
-            raise Reject(f"the configuration is no temperature: {config}") from None
+        self.least = temperature(config) if config else -math.inf
 
     def transform(self, message: Message) -> Verdict:
         """For each record. An exception rejects this one alone, and says why."""
@@ -28,3 +25,13 @@ class Plugin:
         reading["fahrenheit"] = celsius * 1.8 + 32.0
         text = json.dumps(reading, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         return Output(value=text)
+
+
+def temperature(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise Reject(f"the configuration is no temperature: {text}")
+    return number

@@ -26,8 +26,9 @@ class TransformTest(unittest.TestCase):
             judge("", "hot")
 
     def test_a_configuration_that_is_no_temperature_refuses_the_plugin(self) -> None:
-        with self.assertRaises(Reject):
-            Plugin("warm")
+        for config in ("warm", "nan", "inf", "1e999"):
+            with self.assertRaisesRegex(Reject, f"^the configuration is no temperature: {config}$"):
+                Plugin(config)
 
 
 if __name__ == "__main__":

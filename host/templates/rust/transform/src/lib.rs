@@ -15,7 +15,9 @@ impl Transform for Plugin {
             "" => f64::NEG_INFINITY,
             text => text
                 .parse()
-                .map_err(|_| format!("the configuration is no temperature: {text}"))?,
+                .ok()
+                .filter(|least: &f64| least.is_finite())
+                .ok_or_else(|| format!("the configuration is no temperature: {text}"))?,
         };
         Ok(Plugin { least })
     }
@@ -86,6 +88,8 @@ mod tests {
 
     #[test]
     fn a_configuration_that_is_no_temperature_refuses_the_plugin() {
-        assert!(Plugin::new("warm").is_err());
+        for config in ["warm", "NaN", "1e999"] {
+            assert!(Plugin::new(config).is_err(), "{config}");
+        }
     }
 }

@@ -9,7 +9,7 @@ class Readings {
   /** Once, at the start. What it throws refuses the plugin. */
   constructor(config: string) {
     this.least = config === "" ? -Infinity : Number(config);
-    if (Number.isNaN(this.least)) {
+    if (config !== "" && !Number.isFinite(this.least)) {
       reject(`the configuration is no temperature: ${config}`);
     }
   }
@@ -24,6 +24,7 @@ class Readings {
     if (celsius < this.least) {
       return drop;
     }
+    // Integers beyond 2^53 were rounded by JSON.parse: the SDK's README has what to do.
     return output({ value: JSON.stringify({ ...reading, fahrenheit: celsius * 1.8 + 32 }) });
   }
 }
