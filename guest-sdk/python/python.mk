@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 
 # What this plugin takes from PyPI stands in its own requirements.txt.
 REQUIREMENTS := $(SDK)/requirements.txt $(wildcard requirements.txt)
-INSTALLED := $(TOOLS)/.installed-$(firstword $(shell grep -hv '^ *\(#\|$$\)' $(REQUIREMENTS) | cksum))
+INSTALLED := $(TOOLS)/.installed-$(firstword $(shell cat $(REQUIREMENTS) | cksum))
 
 # What a plugin is built of: its own files, with their folders, because a file that is gone
 # is a change; and the SDK, the contract and what is installed.

@@ -25,8 +25,8 @@ ifdef TOOLS
 endif
 
 $(INSTALLED):
-	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' && command -v npm >/dev/null || \
-		{ echo "Node 20 or later with npm is needed: https://nodejs.org" >&2; exit 1; }
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && command -v npm >/dev/null || \
+		{ echo "Node 20 or later, with npm, is not here: install it from https://nodejs.org" >&2; exit 1; }
 ifdef TOOLS
 # Whole, or not at all: another make may be at it, too.
 	@mkdir -p $(PACKAGES) && new="$$(mktemp -d $(PACKAGES)/new-XXXXXX)" && trap 'rm -rf "$$new"' EXIT && \

@@ -16,6 +16,9 @@ static const char *const names[FIELDS] = {"id",       "customer", "amount",
                                           "currency", "status",   "total_cents"};
 static const char *const expected[FIELDS] = {"u64", "a string", "f64", "a string", "a string", ""};
 
+/* Stands for half a surrogate pair: UTF-8 has no such byte. */
+enum { HALF = 0xff };
+
 /* --- The reasons ------------------------------------------------------------------ */
 
 /* The fewest digits that mean this finite number: d.ddd and the exponent. */
@@ -76,6 +79,17 @@ static millrace_bytes quoted(millrace_call *call, const char *text, size_t size)
     return millrace_view(out, (size_t)(end - out));
 }
 
+/* Whether it is one of 64 bits: yyjson takes -0 for one, too. */
+static bool is_integer(yyjson_val *value)
+{
+    return yyjson_is_uint(value) || yyjson_get_sint(value) < 0;
+}
+
+static double number_of(yyjson_val *value)
+{
+    return yyjson_is_raw(value) ? strtod(yyjson_get_raw(value), NULL) : yyjson_get_num(value);
+}
+
 static millrace_bytes unexpected(millrace_call *call, yyjson_val *value)
 {
     switch (yyjson_get_type(value)) {
@@ -95,9 +109,8 @@ static millrace_bytes unexpected(millrace_call *call, yyjson_val *value)
         return millrace_join(call, parts, 2);
     }
     default: {
-        bool whole = yyjson_is_int(value);
-        double real = yyjson_is_raw(value) ? strtod(yyjson_get_raw(value), NULL)
-                                           : yyjson_get_real(value);
+        bool whole = is_integer(value);
+        double real = yyjson_is_sint(value) ? -0.0 : number_of(value);
         millrace_bytes text =
             whole ? millrace_json_text(call, value) : decimal(call, real);
         return millrace_printf(call, "%s `%.*s`", whole ? "integer" : "floating point",
@@ -132,42 +145,103 @@ static millrace_verdict not_json(millrace_call *call, millrace_bytes text, size_
     return millrace_fail(call, "not JSON: %s at line %zu column %zu", why, line, column);
 }
 
-/* --- The job ---------------------------------------------------------------------- */
+/* --- JSON, where nobody minds half a surrogate pair in what is not read ------------- */
 
-/* Whether it is a number that no double can be; `at` becomes its last byte's place. */
-static bool is_out_of_range(const yyjson_doc *json, yyjson_val *value, size_t *at)
+/* The UTF-16 unit that is written as \uXXXX there; 0 where none is. */
+static unsigned long escaped(millrace_bytes text, size_t at)
 {
-    if (!yyjson_is_raw(value) || !isinf(strtod(yyjson_get_raw(value), NULL))) {
-        return false;
+    char digits[5] = "";
+    if (at + 6 > text.size || text.data[at] != '\\' || text.data[at + 1] != 'u') {
+        return 0;
     }
-    /* What is not converted stands in a copy of the text. */
-    *at = (size_t)(yyjson_get_raw(value) - json->str_pool) + yyjson_get_len(value) - 1;
-    return true;
+    memcpy(digits, text.data + at + 2, 4);
+    return strtoul(digits, NULL, 16);
 }
 
-static double number_of(yyjson_val *value)
+/*
+ * The text with HALF in each byte of the escapes that yyjson would refuse; null where it is
+ * no JSON for a control character in a string, which yyjson takes where it takes HALF.
+ */
+static millrace_bytes without_halves(millrace_call *call, millrace_bytes text)
 {
-    return yyjson_is_raw(value) ? strtod(yyjson_get_raw(value), NULL) : yyjson_get_num(value);
+    char *out = (char *)millrace_alloc(call, text.size);
+    memcpy(out, text.data, text.size);
+    bool inside = false;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        if (inside && c < ' ') {
+            return millrace_null();
+        }
+        if (c != '\\') {
+            inside ^= c == '"';
+            continue;
+        }
+        unsigned long unit = escaped(text, i);
+        if (unit - 0xd800 < 0x400 && escaped(text, i + 6) - 0xdc00 < 0x400) {
+            i += 11; /* both halves */
+        } else if (unit - 0xd800 < 0x800) {
+            memset(out + i, HALF, 6);
+            i += 5;
+        } else {
+            i += 1; /* what may be a backslash, too */
+        }
+    }
+    return millrace_view(out, text.size);
+}
+
+static yyjson_doc *read_json(millrace_call *call, millrace_bytes text, yyjson_read_err *error)
+{
+    yyjson_alc memory = millrace_json_memory(call);
+    yyjson_read_flag flags = YYJSON_READ_BIGNUM_AS_RAW;
+    yyjson_doc *json = yyjson_read_opts((char *)(uintptr_t)text.data, text.size, flags,
+                                        &memory, error);
+    if (json != NULL || error->code != YYJSON_READ_ERROR_INVALID_STRING) {
+        return json;
+    }
+    text = without_halves(call, text);
+    if (millrace_is_null(text)) {
+        return NULL;
+    }
+    return yyjson_read_opts((char *)(uintptr_t)text.data, text.size,
+                            flags | YYJSON_READ_ALLOW_INVALID_UNICODE, &memory, error);
+}
+
+/* --- The job ---------------------------------------------------------------------- */
+
+/* Why it is no JSON, where that is seen only by who reads it: `fail` says so. */
+static bool is_flawed(millrace_call *call, millrace_bytes text, const yyjson_doc *json,
+                      yyjson_val *value, millrace_verdict *fail)
+{
+    /* Strings, and numbers that are not converted, stand in a copy of the text. */
+    if (yyjson_is_str(value) && memchr(yyjson_get_str(value), HALF, yyjson_get_len(value))) {
+        size_t start = (size_t)(yyjson_get_str(value) - json->str_pool);
+        *fail = not_json(call, text, start, "half a surrogate pair in the string");
+        return true;
+    }
+    if (yyjson_is_raw(value) && isinf(number_of(value))) {
+        size_t start = (size_t)(yyjson_get_raw(value) - json->str_pool);
+        *fail = not_json(call, text, start + yyjson_get_len(value) - 1, "number out of range");
+        return true;
+    }
+    return false;
 }
 
 /* A field's value, checked: whether it is well; else `fail` says why not. */
 static bool check(millrace_call *call, millrace_bytes text, const yyjson_doc *json, int field,
                   yyjson_val *value, millrace_verdict *fail)
 {
-    size_t at;
     if (field == TOTAL_CENTS) { /* A second one would leave readers to choose. */
         *fail = millrace_fail(call, "not an order: `total_cents` is already there");
         return false;
     }
-    if (is_out_of_range(json, value, &at)) {
-        *fail = not_json(call, text, at, "number out of range");
+    if (is_flawed(call, text, json, value, fail)) {
         return false;
     }
     bool right = field == ID       ? yyjson_is_uint(value)
                  : field == AMOUNT ? yyjson_is_num(value) || yyjson_is_raw(value)
                                    : yyjson_is_str(value);
     if (!right) {
-        bool negative = field == ID && yyjson_is_sint(value);
+        bool negative = field == ID && is_integer(value);
         *fail = invalid(call, negative ? "value" : "type", value, expected[field]);
     }
     return right;
@@ -195,6 +269,9 @@ static bool read_object(millrace_call *call, millrace_bytes text, const yyjson_d
     yyjson_obj_foreach(order, index, most, key, value) {
         int field = field_of(key);
         if (field == FIELDS) {
+            if (is_flawed(call, text, json, key, fail)) {
+                return false;
+            }
             continue;
         }
         if (values[field] != NULL) {
@@ -281,26 +358,23 @@ static millrace_verdict clean(millrace_call *call, millrace_bytes text)
     }
 
     millrace_mark mark = millrace_mark_now(call);
-    yyjson_alc memory = millrace_json_memory(call);
     yyjson_read_err error;
-    yyjson_doc *json = yyjson_read_opts((char *)(uintptr_t)text.data, text.size,
-                                        YYJSON_READ_BIGNUM_AS_RAW, &memory, &error);
+    yyjson_doc *json = read_json(call, text, &error);
     if (json == NULL) {
         return not_json(call, text, error.pos, error.msg);
     }
+    millrace_verdict fail;
     yyjson_val *order = yyjson_doc_get_root(json);
     if (yyjson_is_arr(order)) {
         return reject_array(call, text, json);
     }
-    size_t at;
-    if (is_out_of_range(json, order, &at)) {
-        return not_json(call, text, at, "number out of range");
+    if (is_flawed(call, text, json, order, &fail)) {
+        return fail;
     }
     if (!yyjson_is_obj(order)) {
         return invalid(call, "type", order, "struct Order");
     }
     yyjson_val *values[FIELDS] = {NULL};
-    millrace_verdict fail;
     if (!read_object(call, text, json, values, &fail)) {
         return fail;
     }

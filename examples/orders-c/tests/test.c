@@ -97,6 +97,18 @@ static void what_is_no_json_fails_and_says_where(void)
     fails("{\"id\":\"\xe2\x82", "not UTF-8: incomplete utf-8 byte sequence from index 7");
 }
 
+static void half_a_surrogate_pair_fails_only_where_it_is_read(void)
+{
+    cleans(ORDER("1", "\"\\\\ud800\"", ",\"note\":[\"\\ud800\",\"\\udc00\\ud83c\\udf89\"]"),
+           ORDER("1", "\"\\\\ud800\"", ",\"note\":[\"\\ud800\",\"\\udc00\\ud83c\\udf89\"]"
+                                       ",\"total_cents\":100"));
+    fails(ORDER("1", "\"\\ud800\"", ""),
+          "not JSON: half a surrogate pair in the string at line 1 column 67");
+    fails("{\"\\ud800\":1}", "not JSON: half a surrogate pair in the string at line 1 column 3");
+    fails("\"\\udc00\"", "not JSON: half a surrogate pair in the string at line 1 column 2");
+    fails("{\"a\":\"\\ud800\x01\"}", "not JSON: no low surrogate in string at line 1 column 13");
+}
+
 static void what_is_no_order_fails_and_names_the_field(void)
 {
     fails("42", "not an order: invalid type: integer `42`, expected struct Order");
@@ -114,6 +126,7 @@ static void what_is_no_order_fails_and_names_the_field(void)
     fails(ORDER("1", "7", ""), "not an order: invalid type: integer `7`, expected a string");
     fails("{\"id\":-1}", "not an order: invalid value: integer `-1`, expected u64");
     fails("{\"id\":1.0}", "not an order: invalid type: floating point `1.0`, expected u64");
+    fails("{\"id\":-0}", "not an order: invalid type: floating point `-0.0`, expected u64");
 }
 
 static void an_order_that_was_cleaned_before_fails_even_with_null_cents(void)
@@ -146,6 +159,7 @@ int main(void)
     MILLRACE_TEST(cents_are_rounded_half_away_from_zero_from_the_double);
     MILLRACE_TEST(an_amount_that_has_no_exact_cents_fails);
     MILLRACE_TEST(what_is_no_json_fails_and_says_where);
+    MILLRACE_TEST(half_a_surrogate_pair_fails_only_where_it_is_read);
     MILLRACE_TEST(what_is_no_order_fails_and_names_the_field);
     MILLRACE_TEST(an_order_that_was_cleaned_before_fails_even_with_null_cents);
     MILLRACE_TEST(a_field_given_twice_fails);

@@ -1,12 +1,12 @@
 """Cleans orders, as JSON: `void` ones are dropped, the others get `total_cents` and go out
-as they came otherwise (with a note, or whatever else they have). The same as
-plugins/orders, to the byte.
+as they came otherwise (with a note, or whatever else they have).
 
 `clean` takes the common order, and is fast; what has anything unusual about it goes to
 `order`, which reads it again, slowly and exactly, and finds the reason if it is none.
 """
 
 import json
+import math
 import sys
 from decimal import Decimal
 from typing import Any
@@ -100,7 +100,11 @@ class Object(list[tuple[str, Any]]):
 
 
 class Integer(str):
-    """An integer as it stands there: -0 is none of the numbers from 0."""
+    """An integer as it stands there."""
+
+    def fits(self) -> bool:
+        """Into 64 bits; -0 is a double's."""
+        return self != "-0" and -(2**63) <= int(self) < U64
 
 
 exactly = json.JSONDecoder(
@@ -135,13 +139,13 @@ def order(text: str) -> tuple[float, str]:
         if len(read) > len(FIELDS):
             raise Reject("not an order: `total_cents` is already there")
         raise Reject("not an order: an array")
-    raise invalid(read, "struct Order")
+    raise invalid(sound(read), "struct Order")
 
 
 def named(pairs: Object) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     for name, value in pairs:
-        whole(name)
+        sound(name)
         if name == "total_cents":
             raise Reject("not an order: `total_cents` is already there")
         if name in FIELDS:
@@ -153,47 +157,61 @@ def named(pairs: Object) -> dict[str, Any]:
 
 def checked(name: str, value: Any) -> Any:
     """The field's value, if it is what the field holds."""
+    sound(value)
     if name == "id":
-        if not isinstance(value, Integer) or value == "-0" or int(value) >= U64:
+        if not isinstance(value, Integer) or not value.fits():
             raise invalid(value, "u64")
         if int(value) < 0:
             raise Reject(f"not an order: invalid value: integer `{value}`, expected u64")
         return int(value)
     if name == "amount":
-        if isinstance(value, Integer):
-            value = float(value)
-        if not isinstance(value, float):
+        if not isinstance(value, (Integer, float)):
             raise invalid(value, "f64")
-        if value - value != 0.0:
-            raise Reject("not JSON: number out of range")
-        return value
+        return float(value)
     if isinstance(value, Integer) or not isinstance(value, str):
         raise invalid(value, "a string")
-    return whole(value)
+    return value
 
 
-def whole(text: str) -> str:
-    """Text without halves of surrogate pairs."""
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise Reject("not JSON: lone surrogate in hex escape")
-    return text
+def sound(value: Any) -> Any:
+    """The value, if it is JSON for those, too, who read it: no number that no double can be,
+    and no half of a surrogate pair."""
+    if isinstance(value, (Integer, float)):
+        if math.isinf(float(value)):
+            raise Reject("not JSON: number out of range")
+    elif isinstance(value, str):
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise Reject("not JSON: lone surrogate in hex escape")
+    return value
 
 
 def invalid(value: Any, expected: str) -> Reject:
     return Reject(f"not an order: invalid type: {kind(value)}, expected {expected}")
 
 
+# As Rust's Debug shows ASCII.
+ESCAPES = {
+    **{code: f"\\u{{{code:x}}}" for code in (*range(0x20), 0x7F)},
+    **str.maketrans({"\0": "\\0", "\t": "\\t", "\n": "\\n", "\r": "\\r"}),
+    **str.maketrans({'"': '\\"', "\\": "\\\\"}),
+}
+
+
 def kind(value: Any) -> str:
-    if isinstance(value, Integer) and value != "-0" and -(2**63) <= int(value) < U64:
+    if isinstance(value, Integer) and value.fits():
         return f"integer `{value}`"
-    if isinstance(value, Integer):
-        return f"floating point `{float(value)!r}`"
+    if isinstance(value, (Integer, float)):
+        return f"floating point `{floating(float(value))}`"
     if value is None:
         return "null"
     if isinstance(value, bool):
         return f"boolean `{'true' if value else 'false'}`"
-    if isinstance(value, float):
-        return f"floating point `{value!r}`"
     if isinstance(value, str):
-        return "string " + json.dumps(value, ensure_ascii=False)
+        return f'string "{value.translate(ESCAPES)}"'
     return "map" if isinstance(value, Object) else "sequence"
+
+
+def floating(number: float) -> str:
+    if 1e-5 <= abs(number) < 1e-4:
+        return f"{Decimal(repr(number)):f}"
+    return repr(number).replace("e-0", "e-")

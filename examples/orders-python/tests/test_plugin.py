@@ -85,7 +85,10 @@ class OrdersTest(unittest.TestCase):
         self.assertEqual(reason(""), "not JSON: Expecting value at line 1 column 1")
         for text in ("{oops}", ORDER + "}", ORDER.replace("…", "\x01"), "\ufeff" + ORDER):
             self.assertRegex(reason(text), "^not JSON: .* at line 1 column [0-9]+$")
-        self.assertRegex(reason(ORDER.replace("c00042", "\\ud800")), "^not JSON: ")
+        for text in ("c00042", "note"):
+            self.assertRegex(reason(ORDER.replace(text, "\\ud800")), "^not JSON: ")
+        for text in ('"\\ud800"', '{"id":"\\ud800"}', "1" * 400, '{"id":1e400}'):
+            self.assertRegex(reason(text), "^not JSON: ")
         self.assertRegex(reason("[" * 100_000), "^not JSON: ")
 
     def test_what_is_not_utf8_fails_and_says_where(self) -> None:
@@ -111,6 +114,12 @@ class OrdersTest(unittest.TestCase):
             ORDER.replace('"id":1', '"id":-1'): "invalid value: integer `-1`, expected u64",
             ORDER.replace('"id":1', '"id":1.5'): "invalid type: floating point `1.5`, expected u64",
             ORDER.replace('"id":1', '"id":-0'): "invalid type: floating point `-0.0`, expected u64",
+            '{"id":-99999999999999999999}': "invalid type: floating point `-1e+20`, expected u64",
+            '{"id":0.00001}': "invalid type: floating point `0.00001`, expected u64",
+            '{"id":1.5e-7}': "invalid type: floating point `1.5e-7`, expected u64",
+            '{"id":"\\u0000\\u0001\\t\\u007f\\"é"}': (
+                'invalid type: string "\\0\\u{1}\\t\\u{7f}\\"é", expected u64'
+            ),
             ORDER.replace('"id":1', '"id":true'): "invalid type: boolean `true`, expected u64",
         }.items():
             self.assertEqual(reason(text), f"not an order: {expected}")

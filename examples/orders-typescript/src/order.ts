@@ -14,7 +14,9 @@ export function expectOrder(text: string): { amount: number; status: string } {
     refuseArray(scanner);
   }
   if (first !== "{") {
-    noOrder(`invalid type: ${unexpected(scanner.value())}, expected struct Order`);
+    const token = scanner.value();
+    parse(token);
+    noOrder(`invalid type: ${unexpected(token)}, expected struct Order`);
   }
   const found = new Map<string, unknown>();
   for (const name of scanner.members()) {
@@ -54,13 +56,7 @@ function refuseArray(scanner: Scanner): never {
 /** One field's value, if it is what it should be. */
 function expect(name: keyof typeof EXPECTED, scanner: Scanner): unknown {
   const token = scanner.value();
-  const value: unknown = JSON.parse(token);
-  if (value === Infinity || value === -Infinity) {
-    reject("not JSON: number out of range");
-  }
-  if (typeof value === "string" && !value.isWellFormed()) {
-    reject("not JSON: lone surrogate in hex escape");
-  }
+  const value = parse(token);
   const fits =
     EXPECTED[name] === "a string"
       ? typeof value === "string"
@@ -70,6 +66,18 @@ function expect(name: keyof typeof EXPECTED, scanner: Scanner): unknown {
   }
   const what = name === "id" && isWhole(token, true) ? "value" : "type";
   return noOrder(`invalid ${what}: ${unexpected(token)}, expected ${EXPECTED[name]}`);
+}
+
+/** A value that is read: no number that no double can be, and no half of a surrogate pair. */
+function parse(token: string): unknown {
+  const value: unknown = JSON.parse(token);
+  if (value === Infinity || value === -Infinity) {
+    reject("not JSON: number out of range");
+  }
+  if (typeof value === "string" && !value.isWellFormed()) {
+    reject("not JSON: lone surrogate in hex escape");
+  }
+  return value;
 }
 
 /** Whether these digits are an integer as Rust reads one: of 64 bits, and not -0. */
@@ -99,11 +107,11 @@ function unexpected(token: string): string {
   }
 }
 
-/** A text as Rust's `{:?}` shows it, as far as escapes are concerned. */
+/** A text as Rust's `{:?}` shows it, as far as it is ASCII. */
 function quoted(text: string): string {
   const short: Record<string, string> = { '"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0" };
   const escaped = text.replace(
-    /["\\\u0000-\u001f\u007f-\u009f]/g,
+    /["\\\u0000-\u001f\u007f]/g,
     (c) => short[c] ?? `\\u{${c.charCodeAt(0).toString(16)}}`,
   );
   return `"${escaped}"`;
@@ -153,7 +161,7 @@ class Scanner {
   /** The names of an object's members; each one's value is to be read. */
   *members(): Generator<string> {
     for (const _ of this.elements()) {
-      const name: string = JSON.parse(this.value());
+      const name = parse(this.value()) as string;
       this.peek();
       this.#at += 1; // the colon
       yield name;

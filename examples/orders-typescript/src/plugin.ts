@@ -1,5 +1,5 @@
 // Cleans orders, as JSON: `void` ones are dropped, the others get `total_cents` and go
-// out as they came otherwise. It does what plugins/orders does in Rust, to the byte.
+// out as they came otherwise.
 
 import { type Message, type Verdict, drop, output, reject, transform } from "#millrace";
 import { expectOrder } from "./order.js";
@@ -79,7 +79,7 @@ function isPlain(value: unknown, text: string): value is Order {
     rest > 0 &&
     Number(text.slice(at, at + rest)) === amount &&
     id >= 0 &&
-    id <= Number.MAX_SAFE_INTEGER &&
+    Number.isSafeInteger(id) &&
     Math.abs(amount) < Infinity &&
     text.includes(idAt)
   );

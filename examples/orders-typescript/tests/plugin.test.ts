@@ -68,12 +68,21 @@ test("a null value fails", () => {
 });
 
 test("what is no JSON fails", () => {
-  for (const text of ["", "{oops}", `${ORDER}}`, "\ufeff{}"]) {
+  for (const text of ["", "{oops}", `${ORDER}}`, "\ufeff{}", "1e400", '{"id":1e400}']) {
     assert.match(reason(text), /^not JSON: /);
   }
   const bytes = encode('{"id":"?"}');
   bytes[7] = 0xff;
   assert.equal(reason(bytes), "not UTF-8: invalid utf-8 sequence of 1 bytes from index 7");
+});
+
+test("half a surrogate pair fails only where it is read", () => {
+  const half = '"\\ud800"';
+  assert.ok(judge(ORDER.replace('"…"', `[${half}]`)) instanceof Output);
+  for (const part of ['"c00042"', '"note"']) {
+    assert.match(reason(ORDER.replace(part, half)), /^not JSON: lone surrogate/);
+  }
+  assert.match(reason(half), /^not JSON: lone surrogate/);
 });
 
 test("what is no order fails and names the field", () => {
@@ -96,6 +105,7 @@ test("what is no order fails and names the field", () => {
   assert.equal(wrong('"paid"', "true"), "invalid type: boolean `true`, expected a string");
   assert.equal(wrong('"id":1', '"id":-1'), "invalid value: integer `-1`, expected u64");
   assert.equal(wrong('"id":1', '"id":1.0'), "invalid type: floating point `1.0`, expected u64");
+  assert.equal(wrong('"id":1', '"id":1.5'), "invalid type: floating point `1.5`, expected u64");
   assert.equal(wrong('"id":1', '"id":1e0'), "invalid type: floating point `1.0`, expected u64");
   assert.equal(wrong('"id":1', '"id":{}'), "invalid type: map, expected u64");
 });

@@ -70,13 +70,12 @@ const Order = struct {
         if (good == 0) return order.notJson("EOF while parsing a value", 0);
 
         const mark = c.millrace_mark_now(call);
-        var memory = c.millrace_json_memory(call);
         var problem: c.yyjson_read_err = undefined;
-        order.json = c.yyjson_read_opts(@constCast(order.text.ptr), order.text.len, c.YYJSON_READ_BIGNUM_AS_RAW, &memory, &problem) orelse
+        order.json = readJson(call, order.text, &problem) orelse
             return order.notJson(std.mem.span(problem.msg), problem.pos);
         const root = c.yyjson_doc_get_root(order.json);
         if (c.yyjson_is_arr(root)) return order.rejectArray(root);
-        try order.inRange(root);
+        try order.flawless(root);
         if (!c.yyjson_is_obj(root)) return order.invalid("type", root, "struct Order");
         const values = try order.read(root);
         const amount = number(values[@intFromEnum(Field.amount)]);
@@ -97,7 +96,10 @@ const Order = struct {
         var found: [fields]?*c.yyjson_val = @splat(null);
         var at = c.yyjson_obj_iter_with(root);
         while (@as(?*c.yyjson_val, c.yyjson_obj_iter_next(&at))) |key| {
-            const field = std.meta.stringToEnum(Field, string(key)) orelse continue;
+            const field = std.meta.stringToEnum(Field, string(key)) orelse {
+                try order.flawless(key);
+                continue;
+            };
             const place = &found[@intFromEnum(field)];
             if (place.* != null) return order.reject("not an order: duplicate field `{t}`", .{field});
             const value: *c.yyjson_val = c.yyjson_obj_iter_get_val(key);
@@ -125,23 +127,28 @@ const Order = struct {
     fn check(order: *Order, field: Field, value: *c.yyjson_val) Rejected!void {
         // A second one would leave readers to choose.
         if (field == .total_cents) return order.reject("not an order: `total_cents` is already there", .{});
-        try order.inRange(value);
+        try order.flawless(value);
         const right = switch (field) {
             .id => c.yyjson_is_uint(value),
             .amount => c.yyjson_is_num(value) or c.yyjson_is_raw(value),
             else => c.yyjson_is_str(value),
         };
         if (right) return;
-        const negative = field == .id and c.yyjson_is_sint(value);
+        const negative = field == .id and isInteger(value);
         return order.invalid(if (negative) "value" else "type", value, field.expected());
     }
 
-    /// That it is no number that no double can be.
-    fn inRange(order: *Order, value: *c.yyjson_val) Rejected!void {
-        if (!c.yyjson_is_raw(value) or !std.math.isInf(number(value))) return;
-        // What is not converted stands in a copy of the text.
-        const start = @intFromPtr(c.yyjson_get_raw(value)) - @intFromPtr(order.json.str_pool);
-        return order.notJson("number out of range", start + c.yyjson_get_len(value) - 1);
+    /// That it is JSON also where that is seen only by who reads it.
+    fn flawless(order: *Order, value: *c.yyjson_val) Rejected!void {
+        // Strings, and numbers that are not converted, stand in a copy of the text.
+        const copy = @intFromPtr(order.json.str_pool);
+        if (c.yyjson_is_str(value) and std.mem.indexOfScalar(u8, string(value), half) != null) {
+            return order.notJson("half a surrogate pair in the string", @intFromPtr(c.yyjson_get_str(value)) - copy);
+        }
+        if (c.yyjson_is_raw(value) and std.math.isInf(number(value))) {
+            const start = @intFromPtr(c.yyjson_get_raw(value)) - copy;
+            return order.notJson("number out of range", start + c.yyjson_get_len(value) - 1);
+        }
     }
 
     fn invalid(order: *Order, what: []const u8, value: *c.yyjson_val, wanted: []const u8) Rejected {
@@ -158,6 +165,49 @@ const Order = struct {
     }
 };
 
+/// Stands for half a surrogate pair: UTF-8 has no such byte.
+const half = 0xff;
+
+/// The JSON, where nobody minds half a surrogate pair in what is not read.
+fn readJson(call: *c.millrace_call, text: []const u8, problem: *c.yyjson_read_err) ?*c.yyjson_doc {
+    var memory = c.millrace_json_memory(call);
+    const flags = c.YYJSON_READ_BIGNUM_AS_RAW;
+    return c.yyjson_read_opts(@constCast(text.ptr), text.len, flags, &memory, problem) orelse {
+        if (problem.code != c.YYJSON_READ_ERROR_INVALID_STRING) return null;
+        const without = withoutHalves(call, text) orelse return null;
+        return c.yyjson_read_opts(without.ptr, text.len, flags | c.YYJSON_READ_ALLOW_INVALID_UNICODE, &memory, problem);
+    };
+}
+
+/// The text with `half` in each byte of the escapes that yyjson would refuse; null where it is
+/// no JSON for a control character in a string, which yyjson takes where it takes `half`.
+fn withoutHalves(call: *c.millrace_call, text: []const u8) ?[]u8 {
+    const out = print(call, "{s}", .{text});
+    var inside = false;
+    var at: usize = 0;
+    while (at < text.len) {
+        const byte = text[at];
+        if (inside and byte < ' ') return null;
+        if (byte == '"') inside = !inside;
+        const unit = escaped(text[at..]);
+        if (std.unicode.utf16IsHighSurrogate(unit) and std.unicode.utf16IsLowSurrogate(escaped(text[at + 6 ..]))) {
+            at += 12;
+        } else if (std.unicode.isSurrogateCodepoint(unit)) {
+            @memset(out[at..][0..6], half);
+            at += 6;
+        } else {
+            at += if (byte == '\\') 2 else 1; // What may be a backslash, too.
+        }
+    }
+    return out;
+}
+
+/// The UTF-16 unit that is written as `\uXXXX` here; 0 where none is.
+fn escaped(text: []const u8) u16 {
+    if (text.len < 6 or !std.mem.startsWith(u8, text, "\\u")) return 0;
+    return std.fmt.parseInt(u16, text[2..6], 16) catch 0;
+}
+
 fn string(value: *c.yyjson_val) []const u8 {
     return c.yyjson_get_str(value)[0..c.yyjson_get_len(value)];
 }
@@ -168,15 +218,20 @@ fn number(value: *c.yyjson_val) f64 {
     return std.fmt.parseFloat(f64, text) catch unreachable;
 }
 
+/// Whether it is one of 64 bits: yyjson takes -0 for one, too.
+fn isInteger(value: *c.yyjson_val) bool {
+    return c.yyjson_is_uint(value) or c.yyjson_get_sint(value) < 0;
+}
+
 fn unexpected(call: *c.millrace_call, value: *c.yyjson_val) []const u8 {
     if (c.yyjson_is_null(value)) return "null";
     if (c.yyjson_is_bool(value)) return if (c.yyjson_get_bool(value)) "boolean `true`" else "boolean `false`";
     if (c.yyjson_is_arr(value)) return "sequence";
     if (c.yyjson_is_obj(value)) return "map";
     if (c.yyjson_is_uint(value)) return print(call, "integer `{d}`", .{c.yyjson_get_uint(value)});
-    if (c.yyjson_is_int(value)) return print(call, "integer `{d}`", .{c.yyjson_get_sint(value)});
+    if (isInteger(value)) return print(call, "integer `{d}`", .{c.yyjson_get_sint(value)});
     if (c.yyjson_is_str(value)) return quoted(call, string(value));
-    const real = number(value);
+    const real = if (c.yyjson_is_sint(value)) -0.0 else number(value);
     const digits = print(call, "{e}", .{real});
     const e = std.mem.indexOfScalar(u8, digits, 'e').?;
     const exponent = std.fmt.parseInt(i32, digits[e + 1 ..], 10) catch unreachable;
@@ -248,11 +303,16 @@ test "what is no order fails and says why" {
         .{ "{\"amount\":1e400}", "not JSON: number out of range at line 1 column 15" },
         .{ "\"\xff\"", "not UTF-8: invalid utf-8 sequence of 1 bytes from index 1" },
         .{ "\"\xe2\x82", "not UTF-8: incomplete utf-8 byte sequence from index 1" },
+        .{ "\"\\ud800\"", "not JSON: half a surrogate pair in the string at line 1 column 2" },
+        .{ "{\"\\udc00\":1}", "not JSON: half a surrogate pair in the string at line 1 column 3" },
+        .{ "[\"\\ud800\x01\"]", "not JSON: no low surrogate in string at line 1 column 9" },
+        .{ "{\"a\":[\"\\ud800\",\"\\\\\\udc00\\ud83c\\udf89\"]}", "not an order: missing field `id`" },
         .{ "42", "not an order: invalid type: integer `42`, expected struct Order" },
         .{ "1e21", "not an order: invalid type: floating point `1e+21`, expected struct Order" },
         .{ "\"a\\\"\\n\\u0001\"", "not an order: invalid type: string \"a\\\"\\n\\u{1}\", expected struct Order" },
         .{ "{}", "not an order: missing field `id`" },
         .{ "{\"id\":-1}", "not an order: invalid value: integer `-1`, expected u64" },
+        .{ "{\"id\":-0}", "not an order: invalid type: floating point `-0.0`, expected u64" },
         .{ "{\"id\":1.0}", "not an order: invalid type: floating point `1.0`, expected u64" },
         .{ "{\"id\":1,\"id\":1}", "not an order: duplicate field `id`" },
         .{ "{\"total_cents\":null}", "not an order: `total_cents` is already there" },

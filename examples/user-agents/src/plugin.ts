@@ -30,12 +30,12 @@ class UserAgents {
     if (typeof view !== "object" || view === null || Array.isArray(view)) {
       return reject("a page view is a JSON object");
     }
-    if ("agent" in view) {
-      return reject("agent is already there");
-    }
     const text: unknown = (view as Record<string, unknown>)[this.#field];
     if (text === undefined || text === null) {
       return forward;
+    }
+    if ("agent" in view) {
+      return reject("agent is already there");
     }
     if (typeof text !== "string") {
       return reject(`${this.#field} is no text`);

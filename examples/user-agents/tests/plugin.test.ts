@@ -31,6 +31,7 @@ test("the field is named by the configuration", () => {
 test("a view without a user agent goes on as it is", () => {
   assert.equal(read({ page: "/" }), forward);
   assert.equal(read({ user_agent: null }), forward);
+  assert.equal(read({ agent: 1 }), forward);
 });
 
 test("what it does not touch stays as it was, to the digit", () => {

@@ -1,6 +1,6 @@
 //! The live status line of a terminal.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -77,7 +77,9 @@ fn plugins(states: &[PluginState], now: SystemTime) -> String {
         let last = match &plugin.refused {
             Some(refused) => format!(", a new one was refused {} ago", ago(refused.at)),
             None if plugin.trial.is_some() => ", a new one is tried".to_owned(),
-            None if plugin.swaps > 0 => format!(", swapped {} ago", ago(plugin.since)),
+            None if plugin.swaps > 0 => {
+                format!(", swapped {} ago{}", ago(plugin.since), not_yet(plugin))
+            }
             None => String::new(),
         };
         format!("{}{last}", plugin.id)
@@ -85,6 +87,20 @@ fn plugins(states: &[PluginState], now: SystemTime) -> String {
     match shown.collect::<Vec<_>>() {
         none if none.is_empty() => String::new(),
         shown => format!(" ({})", shown.join(", ")),
+    }
+}
+
+/// In how many workers a version has not taken over yet: one may be in a long call.
+fn not_yet(plugin: &PluginState) -> String {
+    let all: BTreeSet<usize> = plugin.workers.iter().map(|it| it.worker).collect();
+    let others = plugin
+        .workers
+        .iter()
+        .filter(|it| it.digest != plugin.id.digest);
+    let others: BTreeSet<usize> = others.map(|it| it.worker).collect();
+    match others.len() {
+        0 => String::new(),
+        count => format!(", {count} of {} workers not yet", all.len()),
     }
 }
 
@@ -130,7 +146,7 @@ mod tests {
     use super::*;
     use crate::plugin::PluginId;
     use crate::plugin::tally::Sum;
-    use crate::telemetry::Refusal;
+    use crate::telemetry::{Refusal, WorkerState};
 
     #[test]
     fn what_failed_is_counted_by_stage_and_left_out_where_nothing_did() {
@@ -169,6 +185,20 @@ mod tests {
             ..state.clone()
         };
         assert_eq!(shown(&swapped), " (orders@01234567, swapped 1m 15s ago)");
+        let worker = |worker, digest: &str| WorkerState {
+            worker,
+            of: "transform".to_owned(),
+            digest: digest.into(),
+            taken: None,
+        };
+        let one_of_two = PluginState {
+            workers: vec![worker(0, "0123456789abcdef"), worker(1, "ab")],
+            ..swapped.clone()
+        };
+        assert_eq!(
+            shown(&one_of_two),
+            " (orders@01234567, swapped 1m 15s ago, 1 of 2 workers not yet)"
+        );
         let refused = PluginState {
             refused: Some(Refusal {
                 at,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, anyhow};
+use referencing::uri;
 use serde_json::Value;
 
 use super::avro;
@@ -175,7 +176,7 @@ impl JsonSchema {
             others.insert(other.name.clone(), text);
         }
         let validator = jsonschema::options()
-            .with_retriever(Others(others))
+            .with_retriever(Others::of(&schema, others))
             .build(&schema)
             .map_err(|error| error.to_string())?;
         let title = schema
@@ -186,21 +187,115 @@ impl JsonSchema {
     }
 }
 
-/// The schemas that one names, by their names there. Nothing is fetched from
+/// The schemas that one names, by what their names mean there. Nothing is fetched from
 /// elsewhere.
 struct Others(HashMap<String, Value>);
+
+impl Others {
+    /// A relative name is one under the `$id` (before draft 6 the `id`) of whoever names it,
+    /// which may be another one of them, and without one under the library's own base.
+    fn of(schema: &Value, others: HashMap<String, Value>) -> Self {
+        let id = |schema: &Value| {
+            let id = schema.get("$id").or_else(|| schema.get("id"));
+            uri::from_str(id.and_then(Value::as_str).unwrap_or_default()).ok()
+        };
+        let all = [schema].into_iter().chain(others.values());
+        let bases: Vec<_> = all.filter_map(id).collect();
+        let mut by_uri = HashMap::new();
+        for (name, other) in others {
+            for base in &bases {
+                if let Ok(uri) = uri::resolve_against(&base.borrow(), &name) {
+                    by_uri.insert(uri.into_string(), other.clone());
+                }
+            }
+        }
+        Self(by_uri)
+    }
+}
 
 impl jsonschema::Retrieve for Others {
     fn retrieve(
         &self,
         uri: &jsonschema::Uri<String>,
     ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        // A relative name stands behind the library's own base.
         let uri = uri.as_str();
         let name = uri.strip_prefix("json-schema:///").unwrap_or(uri);
-        let other = self.0.get(name).or_else(|| self.0.get(uri));
+        let other = self.0.get(uri);
         Ok(other
             .ok_or_else(|| format!("it names {name}, which is none of its references"))?
             .clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(name: &str, text: &str) -> registry::Resolved {
+        registry::Resolved {
+            name: name.to_owned(),
+            subject: name.to_owned(),
+            version: 1,
+            text: text.to_owned(),
+        }
+    }
+
+    /// Of `order` by `customer` by `name`, each of which names the next one so.
+    fn check(order_id: &str, to_customer: &str, customer: &str, to_name: &str, name: &str) {
+        let order = format!(
+            r#"{{{order_id}"type":"object","properties":{{"by":{{"$ref":"{to_customer}"}}}}}}"#
+        );
+        let by = format!(r#"{{"properties":{{"name":{{"$ref":"{to_name}"}}}}}}"#);
+        let references = [
+            reference(customer, &by),
+            reference(name, r#"{"type":"string"}"#),
+        ];
+        let schema = JsonSchema::parse(&order, &references).unwrap();
+        assert_eq!(schema.check(br#"{"by":{"name":"a"}}"#), Ok(()));
+        let why = schema.check(br#"{"by":{"name":1}}"#).unwrap_err();
+        assert_eq!(why, r#"/by/name: 1 is not of type "string""#);
+    }
+
+    #[test]
+    fn a_json_schema_is_checked_with_those_that_it_names() {
+        check(
+            "",
+            "customer.json",
+            "customer.json",
+            "name.json",
+            "name.json",
+        );
+    }
+
+    #[test]
+    fn a_name_is_one_under_the_id_of_whoever_says_it() {
+        let id = r#""$id":"https://a.example/of/order.json","#;
+        check(
+            id,
+            "customer.json",
+            "customer.json",
+            "name.json",
+            "name.json",
+        );
+        let full = "https://a.example/of/customer.json";
+        check(
+            id,
+            "customer.json",
+            full,
+            "../name.json",
+            "https://a.example/name.json",
+        );
+        check(id, full, full, "name.json", "name.json");
+    }
+
+    #[test]
+    fn a_json_schema_that_names_another_one_is_refused() {
+        let Err(why) = JsonSchema::parse(r#"{"$ref":"x.json"}"#, &[]) else {
+            panic!("it is taken");
+        };
+        assert!(
+            why.contains("it names x.json, which is none of its references"),
+            "{why}"
+        );
     }
 }

@@ -105,7 +105,7 @@ impl Source for AssignedSource {
     }
 
     fn resolve(&mut self, partition: &TopicPartition) -> Result<NextOffset, Fatal> {
-        let remade = self.reading.inputs.is_remade(&partition.topic);
+        let remade = self.reading.inputs.remade(&partition.topic);
         let beginnings = &self.reading.beginnings;
         // What is stored of an empty partition is stored once.
         self.lineage.adopt(partition);
@@ -148,8 +148,8 @@ impl Source for AssignedSource {
         self.lanes.jump(lane, position)
     }
 
-    fn reached(&self, lane: LaneId) -> Option<NextOffset> {
-        self.lanes.reached(lane)
+    fn passed(&self, lane: LaneId) -> Option<NextOffset> {
+        self.lanes.passed(lane)
     }
 
     /// Nobody else reads its partitions.

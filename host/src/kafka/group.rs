@@ -96,7 +96,7 @@ pub fn join(
         ),
         commit_open: Arc::clone(offsets.open()),
         others: Others::default(),
-        is_member: false,
+        is_member: !place.is_watched(),
         owed: None,
         events,
         consumer,
@@ -123,7 +123,7 @@ pub struct GroupSource {
     others: Others,
     /// Whether a commit of [`GroupOffsets`] has no answer yet.
     commit_open: Arc<AtomicBool>,
-    /// Whether the group has given it something, or nothing.
+    /// Whether the group has given it something, or nothing, as far as it would say so.
     is_member: bool,
     /// What the group gave or takes, while that is not answered.
     owed: Option<Owed>,
@@ -226,7 +226,7 @@ impl Source for GroupSource {
     }
 
     fn resolve(&mut self, partition: &TopicPartition) -> Result<NextOffset, Fatal> {
-        let remade = self.membership.inputs.is_remade(&partition.topic);
+        let remade = self.membership.inputs.remade(&partition.topic);
         let beginnings = &self.membership.beginnings;
         beginnings.resolve(&self.ask, partition, remade)
     }
@@ -277,8 +277,8 @@ impl Source for GroupSource {
         self.lanes.jump(lane, position)
     }
 
-    fn reached(&self, lane: LaneId) -> Option<NextOffset> {
-        self.lanes.reached(lane)
+    fn passed(&self, lane: LaneId) -> Option<NextOffset> {
+        self.lanes.passed(lane)
     }
 
     fn is_finished(&mut self) -> Result<bool, Fatal> {

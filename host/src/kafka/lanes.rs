@@ -58,6 +58,8 @@ struct Lane {
     end: Option<i64>,
     /// What was not handed out yet.
     next: i64,
+    /// It is to be read from `next` on, and librdkafka may not have heard of it.
+    is_sought: bool,
     /// Set while nothing can be read from it.
     broken: Option<Broken>,
 }
@@ -65,6 +67,21 @@ struct Lane {
 impl Lane {
     fn is_finished(&self) -> bool {
         self.broken.is_none() && self.end.is_some_and(|end| self.next >= end)
+    }
+
+    /// Everything is handed out again from this offset on.
+    fn seek(&mut self, offset: i64) {
+        self.behind = None;
+        self.next = offset;
+        self.is_sought = true;
+    }
+
+    /// Behind all that was handed out, and what is no record, such as a
+    /// transaction's marker or what it aborts, which librdkafka passes unseen.
+    fn passed(&self, consumer: &Consumer) -> i64 {
+        let position = position(consumer, &self.partition).filter(|_| !self.is_sought);
+        let passed = position.map_or(self.next, |position| position.max(self.next));
+        self.end.map_or(passed, |end| passed.min(end))
     }
 }
 
@@ -108,6 +125,7 @@ impl Lanes {
             behind: None,
             end,
             next: position.0,
+            is_sought: true,
         });
         Ok(())
     }
@@ -140,6 +158,11 @@ impl Lanes {
             if lane.is_finished() || lane.broken.is_some() {
                 return Ok(None);
             }
+            if lane.is_sought {
+                // It forgets its position when it hears of it, and has none before
+                // something is handed out.
+                lane.is_sought = position(&self.consumer, &lane.partition).is_some();
+            }
             let arrived = || match lane.end {
                 None => lane.queue.messages(max),
                 Some(_) => lane.queue.messages_and_ends(max),
@@ -147,58 +170,59 @@ impl Lanes {
             let Some(mut fetched) = lane.behind.take().or_else(arrived) else {
                 return Ok(None);
             };
-            if let Some(end) = lane.end {
-                let messages = fetched.as_ref().iter();
-                let within = messages.take_while(|m| m.error().is_some() || m.offset() < end);
-                let count = within.count();
-                if count < fetched.as_ref().len() {
-                    drop(fetched.split_off(count));
-                    lane.next = end;
-                }
-                if count == 0 {
-                    return Ok(None);
-                }
+            // An error comes in its turn, and so does what is behind it.
+            let at = fetched.as_ref().iter().position(|m| m.error().is_some());
+            if let Some(at) = at {
+                let behind = fetched.split_off(at.max(1));
+                lane.behind = (!behind.as_ref().is_empty()).then_some(behind);
             }
             let messages = fetched.as_ref();
-            let Some(at) = messages.iter().position(|m| m.error().is_some()) else {
-                lane.next = lane.next.max(messages[messages.len() - 1].offset() + 1);
-                return Ok(Some(fetched));
-            };
-            if at > 0 {
-                lane.next = lane.next.max(messages[at - 1].offset() + 1);
-                lane.behind = Some(fetched.split_off(at));
-                return Ok(Some(fetched));
-            }
-            // The error comes first: judged now, and what is behind it next.
-            let offset = messages[0].offset();
-            let error = messages[0].error();
-            let behind = fetched.split_off(1);
-            lane.behind = (!behind.as_ref().is_empty()).then_some(behind);
-            if let Some((RDKafkaErrorCode::PartitionEOF, _)) = error {
-                // What seemed to be missing before the end were no records.
-                lane.next = lane.next.max(offset);
+            let (first, last) = (&messages[0], messages[messages.len() - 1].offset());
+            if let Some((code, text)) = first.error() {
+                self.on_error(id, last, code, &text)?;
                 continue;
             }
-            if let Some((RDKafkaErrorCode::AutoOffsetReset, _)) = error {
-                lane.broken = Some(Broken::Gone(offset));
-                self.suspicious = true;
-                continue;
+            if let Some(end) = lane.end.filter(|end| last >= *end) {
+                let within = messages.iter().take_while(|m| m.offset() < end);
+                drop(fetched.split_off(within.count()));
+                lane.behind = None;
+                lane.next = end;
+                return Ok((!fetched.as_ref().is_empty()).then_some(fetched));
             }
-            if let Some((code, text)) = error {
-                let partition = lane.partition.clone();
-                self.on_error(&partition, offset, code, &text)?;
-            }
+            lane.next = lane.next.max(last + 1);
+            return Ok(Some(fetched));
         }
     }
 
     /// What an error in a record's place means.
     fn on_error(
-        &self,
-        partition: &TopicPartition,
+        &mut self,
+        id: LaneId,
         offset: i64,
         code: RDKafkaErrorCode,
         text: &str,
     ) -> Result<(), Fatal> {
+        let Some(lane) = self.lanes.iter_mut().find(|lane| lane.id == id) else {
+            return Ok(());
+        };
+        match code {
+            // What seemed to be missing before the end were no records.
+            RDKafkaErrorCode::PartitionEOF => {
+                lane.next = lane.next.max(offset);
+                return Ok(());
+            }
+            RDKafkaErrorCode::AutoOffsetReset => {
+                lane.broken = Some(Broken::Gone(offset));
+                self.suspicious = true;
+                return Ok(());
+            }
+            _ => {}
+        }
+        let (partition, next) = (lane.partition.clone(), NextOffset(lane.next));
+        if lane.end.is_none() && offset >= 0 {
+            // librdkafka's (2.12) batches take it for the record that is to come.
+            self.rewind(id, next)?;
+        }
         match code {
             // Of the records.
             RDKafkaErrorCode::BadMessage
@@ -229,8 +253,7 @@ impl Lanes {
         let Some(lane) = self.lanes.iter_mut().find(|lane| lane.id == id) else {
             return Ok(());
         };
-        lane.behind = None;
-        lane.next = position.0;
+        lane.seek(position.0);
         if lane.broken.is_some() {
             // librdkafka has given the partition up, until a jump.
             return Ok(());
@@ -261,16 +284,16 @@ impl Lanes {
         if lane.behind.is_some() || !lane.queue.is_empty() || lane.is_finished() {
             return false;
         }
-        // What is no record, such as a transaction's marker, is passed unseen.
-        let passed = position(&self.consumer, &lane.partition).unwrap_or(lane.next);
+        // Of an empty partition, too, the first fetch tells the end.
         let end = cached_end(&self.consumer, &lane.partition);
-        end.is_some_and(|end| lane.next.max(passed) < end)
+        end.is_none_or(|end| lane.passed(&self.consumer) < end)
     }
 
-    /// [`Source::reached`](crate::pipeline::ports::Source::reached).
-    pub fn reached(&self, id: LaneId) -> Option<NextOffset> {
+    /// [`Source::passed`](crate::pipeline::ports::Source::passed).
+    pub fn passed(&self, id: LaneId) -> Option<NextOffset> {
         let lane = self.lanes.iter().find(|lane| lane.id == id)?;
-        lane.end.filter(|_| lane.is_finished()).map(NextOffset)
+        let is_known = lane.broken.is_none() && lane.behind.is_none();
+        is_known.then(|| NextOffset(lane.passed(&self.consumer)))
     }
 
     /// Whether all of them were read to their ends.

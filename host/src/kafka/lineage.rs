@@ -41,8 +41,9 @@ pub struct Inputs {
 #[derive(Default)]
 struct Known {
     id: Option<TopicId>,
-    /// Was made again since the run began.
-    remade: bool,
+    /// Was made again since the run began, and had so many partitions when that was
+    /// noticed.
+    remade: Option<i32>,
     gone: bool,
 }
 
@@ -104,11 +105,11 @@ impl Inputs {
                     topic.gone = true;
                     telemetry::input_gone(name);
                 }
-                Meaning::Topic(id) => {
+                Meaning::Topic(id, partitions) => {
                     topic.gone = false;
                     let before = topic.id.replace(id.clone());
                     if before.is_some_and(|before| before != id) {
-                        topic.remade = true;
+                        topic.remade = Some(partitions);
                         telemetry::input_remade(name);
                         self.changes.fetch_add(1, Ordering::Release);
                     }
@@ -125,13 +126,14 @@ impl Inputs {
     /// A topic that was made again since the run began, if one was.
     pub fn a_remade_one(&self) -> Option<String> {
         let known = self.known();
-        let (name, _) = known.iter().find(|(_, topic)| topic.remade)?;
+        let (name, _) = known.iter().find(|(_, topic)| topic.remade.is_some())?;
         Some(name.clone())
     }
 
-    /// Whether a topic was made again since the run began.
-    pub fn is_remade(&self, name: &str) -> bool {
-        self.known().get(name).is_some_and(|topic| topic.remade)
+    /// How many partitions a topic had when it was noticed that it was made again;
+    /// `None`: it was not since the run began.
+    pub fn remade(&self, name: &str) -> Option<i32> {
+        self.known().get(name)?.remade
     }
 
     fn id(&self, name: &str) -> Option<TopicId> {

@@ -81,6 +81,11 @@ impl Place {
         }
     }
 
+    /// Whether the group says what is this member's, also where it is nothing.
+    pub fn is_watched(&self) -> bool {
+        self.patience.is_some()
+    }
+
     pub fn is_known(&self) -> bool {
         self.missing_since.is_none()
     }

@@ -83,7 +83,7 @@ fn resolve(
     let mut positions = Vec::with_capacity(partitions.len());
     for partition in partitions {
         lineage.adopt(&partition);
-        let start = membership.beginnings.resolve(ask, &partition, false)?;
+        let start = membership.beginnings.resolve(ask, &partition, None)?;
         // Also where the question was answered after all.
         if stop.requested() {
             return Err(Interrupted.into());

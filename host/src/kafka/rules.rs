@@ -4,7 +4,7 @@ use globset::GlobSet;
 
 use crate::names::illegal_name;
 
-/// The most different topics that one run may write to: a topic name made from
+/// The most different topics that one worker may write to: a topic name made from
 /// data by mistake must not fill the cluster.
 pub const MOST_TOPICS: usize = 1000;
 
@@ -58,7 +58,7 @@ impl Rules {
         }
         (known >= MOST_TOPICS).then(|| {
             format!(
-                "topic {topic} would be the output's topic number {}: a run writes to at most \
+                "topic {topic} would be the output's topic number {}: a worker writes to at most \
                  {MOST_TOPICS}",
                 known + 1
             )

@@ -25,7 +25,7 @@ pub struct Beginnings {
 
 impl Beginnings {
     /// The number of a partition's start. `remade`: its topic was made again while
-    /// the run lasted.
+    /// the run lasted, and had so many partitions then.
     ///
     /// # Errors
     ///
@@ -35,15 +35,9 @@ impl Beginnings {
         &self,
         ask: &Ask,
         partition: &TopicPartition,
-        remade: bool,
+        remade: Option<i32>,
     ) -> Result<NextOffset, Fatal> {
-        let start = match remade {
-            true => match gaps::remade(self.on_gap, &self.keeper, &partition.topic)? {
-                OnGap::Latest => Start::Latest,
-                OnGap::Stop | OnGap::Earliest => Start::Earliest,
-            },
-            false => self.start(partition),
-        };
+        let start = self.start(partition, remade)?;
         let held = || {
             let what = format!("what the broker holds of {partition} is asked for");
             ask.until_answered(&what, |consumer| held(consumer, partition, ASK))
@@ -69,13 +63,24 @@ impl Beginnings {
         Ok(NextOffset(offset))
     }
 
-    fn start(&self, partition: &TopicPartition) -> Start {
+    fn start(&self, partition: &TopicPartition, remade: Option<i32>) -> Result<Start, Fatal> {
         let topic = |(topic, _): &&(String, i32)| **topic == *partition.topic;
-        let known = self.known.iter().find(topic);
-        match known.is_none_or(|(_, count)| partition.partition < *count) {
-            true => self.starts.of(partition),
-            false => Start::Earliest,
+        let known = self.known.iter().find(topic).map(|(_, count)| *count);
+        if remade
+            .or(known)
+            .is_some_and(|count| partition.partition >= count)
+        {
+            return Ok(Start::Earliest);
         }
+        if remade.is_none() {
+            return Ok(self.starts.of(partition));
+        }
+        Ok(
+            match gaps::remade(self.on_gap, &self.keeper, &partition.topic)? {
+                OnGap::Latest => Start::Latest,
+                OnGap::Stop | OnGap::Earliest => Start::Earliest,
+            },
+        )
     }
 
     fn nothing_stored(&self, partition: &TopicPartition) -> Fatal {
@@ -86,5 +91,36 @@ impl Beginnings {
             partition.topic,
             partition.partition,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(remade: Option<i32>, number: i32) -> Start {
+        let beginnings = Beginnings {
+            starts: Start::Timestamp(1).into(),
+            known: vec![("a".to_owned(), 3)],
+            on_gap: OnGap::Latest,
+            keeper: Keeper::Group("g".to_owned()),
+        };
+        let start = beginnings.start(&TopicPartition::new("a", number), remade);
+        start.expect("it does not end the run")
+    }
+
+    #[test]
+    fn a_partition_that_appears_later_is_read_from_its_beginning() {
+        assert_eq!(start(None, 2), Start::Timestamp(1));
+        assert_eq!(start(None, 3), Start::Earliest);
+    }
+
+    /// Also where the old topic had one of that number.
+    #[test]
+    fn so_is_one_that_appears_in_a_topic_that_was_made_again() {
+        assert_eq!(start(Some(1), 0), Start::Latest);
+        assert_eq!(start(Some(1), 1), Start::Earliest);
+        assert_eq!(start(Some(5), 4), Start::Latest);
+        assert_eq!(start(Some(5), 5), Start::Earliest);
     }
 }

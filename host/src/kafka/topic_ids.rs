@@ -15,7 +15,8 @@ use crate::record::TopicId;
 /// What a name means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
-    Topic(TopicId),
+    /// A topic, and how many partitions it has.
+    Topic(TopicId, i32),
     /// There is no such topic.
     Nothing,
     /// The broker does not tell.
@@ -90,8 +91,13 @@ impl Answer {
                     }
                     let id = sys::rd_kafka_TopicDescription_topic_id(topic);
                     let text = CStr::from_ptr(sys::rd_kafka_Uuid_base64str(id));
-                    let id = TopicId::read(&text.to_string_lossy());
-                    Ok(id.map_or(Meaning::Unknown, Meaning::Topic))
+                    let mut partitions = 0;
+                    sys::rd_kafka_TopicDescription_partitions(topic, &mut partitions);
+                    let partitions = i32::try_from(partitions).unwrap_or(i32::MAX);
+                    Ok(match TopicId::read(&text.to_string_lossy()) {
+                        Some(id) => Meaning::Topic(id, partitions),
+                        None => Meaning::Unknown,
+                    })
                 })
                 .collect()
         }

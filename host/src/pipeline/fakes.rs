@@ -156,6 +156,8 @@ pub struct State {
     pub starts: HashMap<i32, i64>,
     /// The offsets before which the reading of partitions ends.
     pub ends: HashMap<i32, i64>,
+    /// The offsets before which nothing but records and transactions' markers stands.
+    pub markers: HashMap<i32, i64>,
     /// Whether others have done what they have to read.
     pub others_are_done: bool,
     /// What happens during the next waits, one action a wait.
@@ -450,7 +452,8 @@ impl Source for FakeSource {
             .cloned()
             .collect();
         let Some(last) = records.last() else {
-            *next = state.ends.get(number).copied().unwrap_or(0).max(*next);
+            let passed = [&state.ends, &state.markers].map(|of| of.get(number).copied());
+            *next = passed.into_iter().flatten().fold(*next, i64::max);
             return Ok(None);
         };
         *next = last.offset + 1;
@@ -476,11 +479,10 @@ impl Source for FakeSource {
         Ok(())
     }
 
-    fn reached(&self, lane: LaneId) -> Option<NextOffset> {
+    fn passed(&self, lane: LaneId) -> Option<NextOffset> {
         let state = self.0.state();
-        let (_, number, next) = state.lanes.iter().find(|(id, ..)| *id == lane)?;
-        let end = *state.ends.get(number)?;
-        (*next >= end).then_some(NextOffset(end))
+        let (.., next) = state.lanes.iter().find(|(id, ..)| *id == lane)?;
+        Some(NextOffset(*next))
     }
 
     fn is_finished(&mut self) -> Result<bool, Fatal> {

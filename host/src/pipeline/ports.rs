@@ -124,8 +124,9 @@ pub trait Source {
     fn has_place(&self) -> bool {
         true
     }
-    /// Where a lane's reading ends, once everything before that was fetched.
-    fn reached(&self, _lane: LaneId) -> Option<NextOffset> {
+    /// Behind everything of a lane that was fetched or is no record, as far as that is
+    /// known.
+    fn passed(&self, _lane: LaneId) -> Option<NextOffset> {
         None
     }
     /// Whether everything that is to be read was fetched, here and by others.

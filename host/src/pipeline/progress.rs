@@ -159,11 +159,11 @@ impl Progress {
         last.map_or(self.done, |last| NextOffset::after(last.offset))
     }
 
-    /// Everything before `end` was read: once all of it is done, `end` is where
-    /// the next commit points, though no record stands before it.
-    pub fn reach(&mut self, end: NextOffset) {
-        if self.entries.is_empty() && self.done < end {
-            self.done = end;
+    /// Everything before `passed` was read: once all of it is done, `passed` is
+    /// where the next commit points, though no record stands before it.
+    pub fn reach(&mut self, passed: NextOffset) {
+        if self.entries.is_empty() && self.done < passed {
+            self.done = passed;
         }
     }
 

@@ -170,8 +170,8 @@ impl<S: Source> Source for Letters<S> {
         self.inner.has_place()
     }
 
-    fn reached(&self, lane: LaneId) -> Option<NextOffset> {
-        self.inner.reached(lane)
+    fn passed(&self, lane: LaneId) -> Option<NextOffset> {
+        self.inner.passed(lane)
     }
 
     fn is_finished(&mut self) -> Result<bool, Fatal> {

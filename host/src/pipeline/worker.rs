@@ -240,6 +240,7 @@ where
         }
         if self.source.now() >= self.next_commit {
             self.next_commit = self.source.now() + self.settings.commit_interval;
+            self.pass();
             self.count_lag();
             self.say_if_idle();
             if self.transacting.is_some() {

@@ -446,7 +446,10 @@ impl Keeper {
         let why = format!("{error:#}");
         self.counters.plugin_refused();
         telemetry::plugin_refused(&plugin.path, &plugin.id, &why);
-        plugin.refused = Some(Refusal::new(&plugin.read, why));
+        // Of a file that could not be read nothing is known: what was refused still is.
+        if !plugin.read.is_empty() || plugin.refused.is_none() {
+            plugin.refused = Some(Refusal::new(&plugin.read, why));
+        }
     }
 
     /// A version that ran, or was tried, is not taken again by itself.

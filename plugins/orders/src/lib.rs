@@ -27,10 +27,13 @@ pub fn clean(value: &[u8]) -> Result<Option<Vec<u8>>> {
     let text = std::str::from_utf8(value).map_err(|error| format!("not UTF-8: {error}"))?;
     let order: Order<'_> = serde_json::from_str(text).map_err(|error| match error.is_data() {
         // Without the place, which differs from record to record: equal reasons group.
-        true => format!(
-            "not an order: {}",
-            error.to_string().split(" at line ").next().unwrap_or("")
-        ),
+        true => {
+            let told = error.to_string();
+            let what = told
+                .rsplit_once(" at line ")
+                .map_or(&*told, |(what, _)| what);
+            format!("not an order: {what}")
+        }
         false => format!("not JSON: {error}"),
     })?;
     let open = text.trim_end().strip_suffix('}'); // serde takes an array of the fields as well.

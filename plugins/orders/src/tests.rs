@@ -149,6 +149,10 @@ fn what_is_no_order_fails_and_names_the_field() {
         "not an order: invalid type: string \"12.50\", expected f64",
     );
     assert_eq!(
+        reason(ORDER.replace("12.50", "\"far down, at line 7\"")),
+        "not an order: invalid type: string \"far down, at line 7\", expected f64",
+    );
+    assert_eq!(
         reason(ORDER.replace("12.50", "null")),
         "not an order: invalid type: null, expected f64",
     );

@@ -1,13 +1,18 @@
 //! A contestant: what is run, and what the kernel says of its process.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use millrace_tests::process::{Process, Signal};
+use serde_json::Value;
 
 use crate::data::{Content, Flaws};
+
+/// What a contestant logs, in its folder.
+const LOG: &str = "log";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -181,7 +186,7 @@ impl Contestant {
                 command.args(["--guarantee", "exactly-once"]);
             }
             Mode::Recovery => {
-                command.arg("--recovery").arg(folder);
+                command.arg("--recovery").arg(folder.join("store"));
             }
             Mode::TwoWorkers => {
                 command.args(["--workers", "2"]);
@@ -204,9 +209,16 @@ impl Contestant {
             .args(["--output", topics.output, "--group", group])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stderr(File::create(folder.join(LOG)).expect("it can be made"));
         Process::spawn(&self.name(), command)
     }
+}
+
+/// How many instances gave way to a fresh one, by what the process logged.
+pub fn recycled(folder: &Path) -> anyhow::Result<u64> {
+    let log = std::fs::read_to_string(folder.join(LOG))?;
+    let count = |line: &str| serde_json::from_str::<Value>(line).ok()?["so_far"].as_u64();
+    Ok(log.lines().filter_map(count).max().unwrap_or(0))
 }
 
 /// What a process has used so far.

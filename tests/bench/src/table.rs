@@ -226,21 +226,23 @@ fn print_languages(
     writeln!(out, "\nthe orders job in each language\n")?;
     writeln!(
         out,
-        "| | component | records/s | CPU µs a record | of the first: median (range) | peak memory |"
+        "| | component | first record | records/s | CPU µs a record | of the first: median (range) | peak memory | recycled |"
     )?;
-    writeln!(out, "|---|---:|---:|---:|---:|---:|")?;
+    writeln!(out, "|---|---:|---:|---:|---:|---:|---:|---:|")?;
     let cpus = |contestant: &Contestant| figures(runs, contestant, |run| run.cpu);
     let first: Vec<_> = contestants.first().map(|it| cpus(it)).unwrap_or_default();
     for contestant in contestants {
         let size = std::fs::metadata(&contestant.plugin)?.len() as f64 / 1e6;
         writeln!(
             out,
-            "| {} | {size:.2} MB | {:.0} | {:.2} | {} | {:.0} MB |",
+            "| {} | {size:.2} MB | {:.2} s | {:.0} | {:.2} | {} | {:.0} MB | {:.0} |",
             contestant.name(),
+            median(figures(runs, contestant, |run| run.first)),
             median(figures(runs, contestant, |run| run.rate)),
             median(cpus(contestant)),
             ratio_by_round(&cpus(contestant), &first),
             median(figures(runs, contestant, |run| run.peak as f64)) / 1e6,
+            median(figures(runs, contestant, |run| run.recycled as f64)),
         )?;
     }
     Ok(())

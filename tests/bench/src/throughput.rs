@@ -14,7 +14,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 
-use crate::contestant::{Contestant, Topics, Usage, stop};
+use crate::contestant::{Contestant, Topics, Usage, recycled, stop};
 use crate::data::{Input, PARTITIONS};
 
 /// The longest that a run may take.
@@ -30,6 +30,8 @@ pub struct Run {
     pub cpu: f64,
     /// Bytes.
     pub peak: u64,
+    /// How many instances of the plugin gave way to a fresh one.
+    pub recycled: u64,
     /// Seconds from the start of the process to its first output.
     pub first: f64,
 }
@@ -115,6 +117,7 @@ pub fn run(
         rate: records / (last - first).as_secs_f64(),
         cpu: usage.cpu.as_secs_f64() * 1e6 / records,
         peak: usage.peak,
+        recycled: recycled(folder.path())?,
         first: first.saturating_sub(begun).as_secs_f64(),
     })
 }

@@ -6,6 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use millrace_sdk::{Deserializer, Field, Place, Result, Serializer};
 
+/// As in `stamps_version`: what a test looks for, and the digits behind it.
+static VERSION: [u8; 22] = *b"version-of-this:000000";
+
 struct Puppet {
     kind: &'static str,
     config: String,
@@ -33,6 +36,16 @@ impl Puppet {
         Ok(match command {
             "upper" => rest.to_uppercase().into(),
             "fail" => return Err(rest.into()),
+
+            // Both kinds put their version behind it.
+            "stamp" => {
+                let version = str::from_utf8(&black_box(&VERSION)[16..])?;
+                assert_ne!(version, "broken", "this version is broken");
+                match self.kind {
+                    "deserializer" => format!("{line} {version}").into(),
+                    _ => format!("{rest} {version}").into(),
+                }
+            }
 
             // What it sees.
             "kind" => self.kind.into(),

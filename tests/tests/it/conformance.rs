@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use millrace_tests::guests::conformance;
 use millrace_tests::target::source;
-use millrace_tests::{Host, guest};
+use millrace_tests::{Host, guest, plugin};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -255,6 +255,70 @@ macro_rules! suite {
 }
 
 suite!(rust, typescript, python, c, go);
+
+/// What becomes of the suite's orders.
+#[track_caller]
+fn orders(component: PathBuf) -> Vec<Value> {
+    let trial = Trial {
+        folder: TempDir::new().expect("a folder can be made"),
+        guest: component,
+    };
+    let mut host = trial.start(&case("orders"), &[]);
+    expect_exit(&mut host, 0);
+    let stdout = host.stdout();
+    let lines = stdout.lines().map(serde_json::from_str);
+    lines.collect::<Result<_, _>>().expect("each is JSON")
+}
+
+/// Where a text is no JSON, each language's parser has its own words for it.
+fn without_the_parsers_words(mut line: Value) -> Value {
+    const PARSER: &str = "not JSON: ";
+    if line["reason"]
+        .as_str()
+        .is_some_and(|it| it.starts_with(PARSER))
+    {
+        line["reason"] = PARSER.into();
+    }
+    line
+}
+
+#[track_caller]
+fn judges_orders_as_rust_does(language: &str) {
+    let rust = orders(plugin("orders"));
+    let other = orders(plugin(&format!("orders-{language}")));
+    assert_eq!(rust.len(), other.len());
+    for (rust, other) in rust.into_iter().zip(other) {
+        assert_eq!(
+            without_the_parsers_words(other),
+            without_the_parsers_words(rust)
+        );
+    }
+}
+
+#[test]
+fn c_judges_orders_as_rust_does() {
+    judges_orders_as_rust_does("c");
+}
+
+#[test]
+fn zig_judges_orders_as_rust_does() {
+    judges_orders_as_rust_does("zig");
+}
+
+#[test]
+fn go_judges_orders_as_rust_does() {
+    judges_orders_as_rust_does("go");
+}
+
+#[test]
+fn typescript_judges_orders_as_rust_does() {
+    judges_orders_as_rust_does("typescript");
+}
+
+#[test]
+fn python_judges_orders_as_rust_does() {
+    judges_orders_as_rust_does("python");
+}
 
 /// What is expected is what it is compared with: a guest that says something else fails.
 #[test]

@@ -21,7 +21,7 @@ fn number(text: &str, what: &str) -> u64 {
 fn the_demo_runs_and_its_numbers_add_up() {
     let plugin = plugin("orders");
     let plugin = plugin.to_str().expect("UTF-8");
-    let mut host = Host::run(["demo", "--seconds", "15", "--plugin", plugin]);
+    let mut host = Host::run(["demo", "--seconds", "10", "--plugin", plugin]);
     expect_exit(&mut host, 0);
 
     let said = host.stdout();
@@ -45,10 +45,7 @@ fn the_demo_runs_and_its_numbers_add_up() {
         dropped.abs_diff(written / 9) <= written / 9000,
         "{dropped} of {written}"
     );
-    // On a machine that is busy for so long, the mended one comes too late.
-    if dead < written / 1000 {
-        assert_says(done, &["the plugin swapped under way"]);
-    }
+    assert_says(done, &["the plugin swapped under way"]);
     // What became of an order is shown.
     assert_says(
         &said,

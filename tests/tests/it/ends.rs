@@ -93,9 +93,23 @@ fn what_comes_behind_the_end_is_left_to_a_later_run() {
 
 #[test]
 fn workers_without_a_partition_do_not_keep_the_run_from_its_end() {
-    let pipeline = Pipeline::new("until-workers", 1);
+    ends_with_idle_workers("until-workers", QUICK_HEARTBEAT);
+}
+
+/// By KIP-848's protocol a member that gets nothing is not told so.
+#[test]
+fn workers_without_a_partition_do_not_keep_the_new_protocol_s_run_from_its_end() {
+    ends_with_idle_workers(
+        "until-848",
+        &["--set", "kafka.consumer.group.protocol=consumer"],
+    );
+}
+
+#[track_caller]
+fn ends_with_idle_workers(stem: &str, more: &[&str]) {
+    let pipeline = Pipeline::new(stem, 1);
     pipeline.feed((0..1000).map(|n| record(n, 1)));
-    let more = [&END[..], &["--workers", "4"], QUICK_HEARTBEAT].concat();
+    let more = [&END[..], &["--workers", "4"], more].concat();
     let mut host = pipeline.start(&plugin("passthrough"), &more);
     expect_exit(&mut host, 0);
     assert_all_once_in_order(&pipeline.outputs(), 1000);

@@ -9,7 +9,7 @@ mod fencing;
 mod input;
 mod late_requests;
 mod members;
-mod mix;
+pub mod mix;
 mod refusals;
 mod zombies;
 
@@ -21,7 +21,7 @@ use crate::feeder::{Feeder, assert_all_once_in_order, record};
 use crate::pipeline::{LONG, Pipeline, QUICK_HEARTBEAT, SOON, stop, texts};
 use mix::Mix;
 
-const EXACTLY_ONCE: &[&str] = &["--guarantee", "exactly-once"];
+pub const EXACTLY_ONCE: &[&str] = &["--guarantee", "exactly-once"];
 
 /// A static member of the group, with transactional ids of this name.
 const INSTANCE: &[&str] = &["--instance-id", "one"];

@@ -1,9 +1,13 @@
 //! Positions that the broker no longer has: never a silent jump.
 
-use millrace_tests::{Host, Record, Signal, plugin};
+use std::thread;
+use std::time::Duration;
+
+use millrace_tests::{Host, Record, Signal, eventually, guest, plugin};
 use serde_json::Value;
 
 use crate::pipeline::{Pipeline, SOON, assert_says, error_of, expect_exit, log, stop, texts};
+use crate::recovery::Store;
 
 const ON: &str = "reading on elsewhere";
 
@@ -150,4 +154,82 @@ fn records_that_go_in_mid_run_stop_it_behind_what_was_read() {
     assert!((3..21).contains(&committed), "{committed}");
     // Without holes before it: what is in the output is what is committed.
     assert_eq!(pipeline.count(), Ok(pipeline.committed_total()));
+}
+
+/// A transaction of three records, and its marker.
+fn transaction(pipeline: &Pipeline) {
+    let records = ["0", "1", "2"].map(|value| Record::value(value).to_partition(0));
+    pipeline.client.begin(&pipeline.input, records).commit();
+}
+
+/// Retention takes the transaction and its marker, and a record comes: it is read.
+#[track_caller]
+fn goes_on_behind_the_marker(pipeline: &Pipeline, more: &[&str]) {
+    pipeline.client.truncate(&pipeline.input, 0, 4);
+    pipeline.feed_at_once(["4"]);
+    let mut host = pipeline.start(&plugin("passthrough"), more);
+    eventually(SOON, "the record behind the marker", || {
+        assert!(host.is_running(), "host ended by itself");
+        let outputs = pipeline.outputs();
+        (texts(&outputs) == ["0", "1", "2", "4"]).then_some(())
+    });
+    stop(host);
+}
+
+#[test]
+fn a_marker_that_goes_is_no_gap() {
+    for guarantee in ["at-least-once", "exactly-once"] {
+        let pipeline = Pipeline::new(&format!("gap-marker-{guarantee}"), 1);
+        let more = ["--guarantee", guarantee];
+        transaction(&pipeline);
+        let host = pipeline.start(&plugin("passthrough"), &more);
+        pipeline.wait_for_committed(&[(0, 4)]);
+        stop(host);
+        goes_on_behind_the_marker(&pipeline, &more);
+    }
+}
+
+#[test]
+fn a_marker_that_goes_is_no_gap_for_a_recovery_store() {
+    let pipeline = Pipeline::new("gap-marker-store", 1);
+    let store = Store::new();
+    transaction(&pipeline);
+    let host = store.passthrough(&pipeline, &[]);
+    store.wait_for(&[(0, 4)]);
+    stop(host);
+    goes_on_behind_the_marker(&pipeline, &["--recovery", &store.path()]);
+}
+
+/// What an earlier run left on the marker is passed without a record.
+#[test]
+fn a_position_on_what_is_no_record_goes_on_to_behind_it() {
+    let pipeline = Pipeline::new("gap-on-marker", 1);
+    transaction(&pipeline);
+    let aborted = [Record::value("aborted").to_partition(0)];
+    pipeline.client.begin(&pipeline.input, aborted).abort();
+    pipeline
+        .client
+        .commit(&pipeline.group, &pipeline.input, 0, 3);
+    let host = pipeline.start(&plugin("passthrough"), &[]);
+    pipeline.wait_for_committed(&[(0, 6)]);
+    stop(host);
+    assert_eq!(pipeline.count(), Ok(0));
+}
+
+/// The end of the partition and what came behind it are fetched at once, past the
+/// end of the run.
+#[test]
+fn records_that_come_behind_an_end_that_was_told_are_read() {
+    let pipeline = Pipeline::new("gap-told-end", 1);
+    pipeline.feed_at_once(["sleep 3000"]);
+    let clock = ["--allow", "clock", "--set", "plugin.time=20s"];
+    let more = [&["--until", "offset:4"][..], &clock].concat();
+    let mut host = pipeline.start(&guest("puppet"), &more);
+    host.wait_for_log("partition assigned", SOON);
+    // No condition says that the plugin sleeps and the end was told meanwhile.
+    thread::sleep(Duration::from_millis(1500));
+    pipeline.feed_at_once(["1", "2", "3", "4", "5"]);
+    expect_exit(&mut host, 0);
+    assert_eq!(pipeline.committed_total(), 4);
+    assert_eq!(pipeline.count(), Ok(4));
 }

@@ -224,13 +224,13 @@ fn a_host_that_just_started_can_be_stopped() {
 fn a_new_process_gets_the_partitions_of_one_that_left_at_once() {
     let pipeline = Pipeline::new("takeover", 2);
     pipeline.feed([Record::value("1")]);
-    let session = ["--set", "kafka.consumer.session.timeout.ms=600000"];
+    let session = ["--set", "kafka.consumer.session.timeout.ms=300000"];
     let host = pipeline.start(&plugin("passthrough"), &session);
     pipeline.wait_for_outputs(1);
     stop(host);
 
     pipeline.feed([Record::value("2")]);
-    // The session of the one before would be over in ten minutes.
+    // The session of the one before would be over in five minutes.
     let host = pipeline.start(&plugin("passthrough"), &[]);
     pipeline.wait_for_outputs(2);
     stop(host);

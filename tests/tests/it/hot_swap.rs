@@ -3,6 +3,7 @@
 
 mod admin;
 mod bad_builds;
+mod others;
 mod shadow;
 mod trials;
 
@@ -26,9 +27,14 @@ struct Plugin {
 impl Plugin {
     /// Version 0 of the guest that stamps its version.
     fn new() -> Plugin {
+        Plugin::of("stamps_version", "stamps.wasm")
+    }
+
+    /// Version 0 of one of the guests that stamp their version, under a name.
+    fn of(original: &str, name: &str) -> Plugin {
         let folder = tempfile::tempdir().expect("a folder can be made");
-        let path = folder.path().join("stamps.wasm");
-        let original = fs::read(guest("stamps_version")).expect("it is built");
+        let path = folder.path().join(name);
+        let original = fs::read(guest(original)).expect("it is built");
         let plugin = Plugin {
             _folder: folder,
             path,

@@ -202,6 +202,31 @@ fn records_that_wait_in_the_broker_are_said() {
     assert_counted(host);
 }
 
+#[test]
+fn a_partition_whose_leader_has_never_answered_is_said() {
+    let mock = Mock::start(2);
+    let pipeline = Pipeline::mocked(&mock, "stall-first", 1);
+    mock.coordinate(&pipeline.group, 2);
+    pipeline.feed([Record::value("0")]);
+    pipeline
+        .client
+        .commit(&pipeline.group, &pipeline.input, 0, 0);
+    // What the other broker leads has to be written to.
+    let output = format!("{}-2", pipeline.output);
+    mock.create_topic(&output, 1, 2);
+    let pipeline = Pipeline { output, ..pipeline };
+
+    mock.delay(1, Duration::from_secs(3600));
+    let flags = [STALL, GIVES_UP_SOON].concat();
+    let mut host = pipeline.start(&plugin("passthrough"), &flags);
+    let place = format!("{}/0", pipeline.input);
+    wait_for_stall(&mut host, "consumer", Some(&place), Some(0));
+    mock.delay(1, Duration::ZERO);
+    pipeline.wait_for_committed_total(1, LONG);
+    host.wait_for_log(OVER, SOON);
+    assert_counted(host);
+}
+
 /// One committed transaction, behind whose record stands its marker.
 fn write_transaction(pipeline: &Pipeline, value: &str) {
     let producer: BaseProducer = ClientConfig::new()

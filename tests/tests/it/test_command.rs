@@ -148,6 +148,21 @@ fn the_lines_are_those_of_inspect_byte_for_byte() {
 }
 
 #[test]
+fn a_chain_is_tried_as_it_runs() {
+    let records = ["one\ntwo", "", "fail here\nthree", "panic there"].map(Record::value);
+    let config = format!(
+        "[[plugin]]\npath = '{}'\n[[plugin]]\npath = '{}'\n",
+        guest("splits_lines").display(),
+        guest("puppet").display()
+    );
+    let lines = assert_same_lines("same-chain", &config, records.to_vec(), &[]);
+    let verdicts: Vec<_> = lines.iter().map(|line| &line["verdict"]).collect();
+    assert_eq!(verdicts, ["expand", "drop", "fail", "fail"]);
+    let reason = lines[2]["reason"].as_str().expect("a reason");
+    assert_says(reason, &["plugin puppet", "here"]);
+}
+
+#[test]
 fn codecs_are_tried_as_they_run() {
     let records = ["upper a", "fail broken", "panic here", "kind", "upper b"].map(Record::value);
     let codec = guest("puppet_codec");

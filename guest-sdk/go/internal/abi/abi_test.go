@@ -188,9 +188,13 @@ func TestAnErrorThatPanicsFailsItsPayloadAlone(t *testing.T) {
 	if results[0].list.text() != "a" || results[2].list.text() != "b" {
 		t.Errorf("its neighbours are %q and %q", results[0].list.text(), results[2].list.text())
 	}
-	if why := results[1].list.text(); results[1].kind != resultError ||
+	why := results[1].list.text()
+	if results[1].kind != resultError ||
 		!strings.HasPrefix(why, "panic: no words\n  at millrace/internal/abi.panicking.Error (abi_test.go:") {
 		t.Errorf("it is %d %q", results[1].kind, why)
+	}
+	if lines := strings.Count(why, "\n"); lines != 1 {
+		t.Errorf("the SDK's own functions are shown: %q", why)
 	}
 }
 

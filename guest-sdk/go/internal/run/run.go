@@ -95,7 +95,8 @@ func isSDK(function string) bool {
 	if strings.Contains(function, ".Register[...]") {
 		return true
 	}
-	for _, of := range [...]string{"internal/run", "transform", "deserializer", "serializer"} {
+	// abi.(*Results).Payloads calls a payload error's Error.
+	for _, of := range [...]string{"internal/abi.(*Results)", "internal/run", "transform", "deserializer", "serializer"} {
 		if strings.HasPrefix(function, "millrace/"+of+".") {
 			return true
 		}

@@ -142,7 +142,7 @@ impl Lanes {
         let lane = &mut self.lanes[index];
         self.reading.lineage.adopt(&lane.partition);
         lane.broken = None;
-        lane.next = position.0;
+        lane.seek(position.0);
         let eager = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Eager);
         let assigned = match eager {
             // Its assignments are whole ones.
@@ -166,7 +166,7 @@ impl Lanes {
 fn list<'a>(lanes: impl Iterator<Item = &'a mut Lane>) -> Result<TopicPartitionList, Fatal> {
     let mut list = TopicPartitionList::new();
     for lane in lanes {
-        lane.behind = None;
+        lane.seek(lane.next);
         list.add_partition_offset(
             &lane.partition.topic,
             lane.partition.partition,

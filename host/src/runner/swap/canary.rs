@@ -38,6 +38,10 @@ pub fn judge(canary: &Canary, new: Sum, old: Sum, elapsed: Duration) -> Outcome 
     if !over {
         return Outcome::GoesOn;
     }
+    // There is nothing to hold its time against yet, unless it gets all there is.
+    if old.records == 0 && canary.share < 1.0 {
+        return Outcome::GoesOn;
+    }
     let (takes, took) = (micros_a_record(new), micros_a_record(old));
     if took > 0.0 && takes > took * (1.0 + canary.tolerance) {
         return Outcome::Recalled(format!(
@@ -114,6 +118,17 @@ mod tests {
             panic!("it goes on");
         };
         assert_eq!(why, "it takes 3.0 µs a record, and the old one 1.0 µs");
+    }
+
+    #[test]
+    fn one_that_works_alone_goes_on_until_the_old_one_has_worked_too() {
+        let new = sum(1000, 0, 3000);
+        assert_eq!(judge(&CANARY, new, sum(0, 0, 0), LATE), Outcome::GoesOn);
+        let all = Canary {
+            share: 1.0,
+            ..CANARY
+        };
+        assert_eq!(judge(&all, new, sum(0, 0, 0), LATE), Outcome::Promoted);
     }
 
     #[test]

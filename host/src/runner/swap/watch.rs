@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// file in pieces pauses for less, and people wait for so little anyway.
 pub const SETTLED: Duration = Duration::from_millis(300);
 
+/// After which time a file is read again that could not be read.
+pub const AGAIN: Duration = Duration::from_secs(5);
+
 /// What tells one state of a file from another without reading it. The time of the
 /// last change of its inode can't be set back, as that of its contents can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +46,7 @@ pub struct Watch {
     path: PathBuf,
     /// As it was when it was read.
     known: Option<Stamp>,
-    /// As it is since a while.
+    /// As it is since a while, or is read again in a while.
     pending: Option<(Stamp, Instant)>,
 }
 
@@ -90,6 +93,11 @@ impl Watch {
     /// it had: what was read since then is whole.
     pub fn is_as_known(&self) -> bool {
         Stamp::of(&self.path) == self.known
+    }
+
+    /// It could not be read: it is read again after [`AGAIN`], changed or not.
+    pub fn was_not_read(&mut self, now: Instant) {
+        self.pending = self.known.take().map(|stamp| (stamp, now + AGAIN));
     }
 
     /// It is about to be read, whether it has changed or not.

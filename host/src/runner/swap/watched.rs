@@ -109,6 +109,12 @@ impl Watched {
         }
     }
 
+    fn was_not_read(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.was_not_read(Instant::now());
+        }
+    }
+
     /// Forgets what the file held that can't come back.
     pub fn forget_files(&mut self) {
         let previous = self.previous.iter().map(|version| &version.id.digest);
@@ -151,7 +157,7 @@ pub struct Trial {
 pub fn read_whole(plugin: &mut Watched) -> Result<File, Fatal> {
     for _ in 0..READS {
         plugin.is_read();
-        let file = File::read(&plugin.path)?;
+        let file = File::read(&plugin.path).inspect_err(|_| plugin.was_not_read())?;
         if plugin.watch.as_ref().is_none_or(Watch::is_as_known) {
             return Ok(file);
         }

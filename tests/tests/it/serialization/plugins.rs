@@ -58,6 +58,34 @@ fn a_deserializer_is_told_where_a_payload_belongs_and_sees_no_null() {
     assert_eq!(keys, [place.clone(), place.clone(), place, upper]);
 }
 
+#[test]
+fn a_serializer_is_one_of_keys_too_and_sees_no_null() {
+    let pipeline = Pipeline::with_dead_letters("own-serializer", 1);
+    let record = |key: &str| Record::null().key(key).to_partition(0);
+    let value = Record::value("kind").to_partition(0);
+    pipeline.feed([record("kind"), record("place"), value]);
+
+    let puppet = puppet();
+    let flags = ["--encode-key", &*puppet, "--encode-value", &*puppet];
+    let host = pipeline.start_with_dead_letters(&plugin("passthrough"), &flags);
+    pipeline.wait_for_committed(&[(0, 3)]);
+    stop(host);
+
+    assert_eq!(pipeline.letters(), []);
+    let outputs = pipeline.outputs();
+    let text =
+        |bytes: &Option<Vec<u8>>| bytes.clone().map(|it| String::from_utf8(it).expect("text"));
+    let parts = outputs.iter().map(|it| (text(&it.key), text(&it.value)));
+    let place = format!("{}/key", pipeline.output);
+    let serializer = || Some("serializer".to_owned());
+    let expected = [
+        (serializer(), None),
+        (Some(place), None),
+        (None, serializer()),
+    ];
+    assert_eq!(parts.collect::<Vec<_>>(), expected);
+}
+
 /// Culprits among others: each is a dead letter of this stage, as it came, and all
 /// others go out in their order.
 fn assert_blames_the_guilty_alone(stem: &str, flags: &[&str], stage: &str) {

@@ -1,4 +1,4 @@
-//! Runs that end where they were told to.
+//! Runs that end where they were told to, and positions behind what is no record.
 
 use super::*;
 
@@ -84,4 +84,41 @@ fn a_start_that_is_not_stored_keeps_the_run_from_its_end() {
     let mut worker = worker(&world);
     steps(&mut worker, 1);
     assert!(!worker.is_finished().unwrap());
+}
+
+#[test]
+fn a_position_is_behind_a_marker_once_what_stands_before_it_is_done() {
+    let world = corked(1, 3);
+    world.state().markers.insert(0, 4);
+    let mut worker = worker(&world);
+    steps(&mut worker, 3);
+    assert_eq!(world.stored(0), Some(0));
+    world.state().acknowledge_all();
+    steps(&mut worker, 2);
+    assert_eq!(world.stored(0), Some(4));
+    world.write(0, [4]);
+    steps(&mut worker, 1);
+    world.state().acknowledge_all();
+    steps(&mut worker, 1);
+    assert_eq!(world.sent_offsets(0), [0, 1, 2, 4]);
+    assert_eq!(world.stored(0), Some(5));
+}
+
+#[test]
+fn a_marker_does_not_take_what_goes_back_along() {
+    let world = corked(1, 3);
+    world.state().markers.insert(0, 4);
+    let mut worker = worker(&world);
+    steps(&mut worker, 2);
+    let refusal = Refusal::Surroundings("it is away".to_owned());
+    world.state().refuse(0, 2, refusal);
+    world.state().acknowledge_all();
+    steps(&mut worker, 2);
+    assert_eq!(world.stored(0), Some(2));
+    world.state().passed += Duration::from_secs(1);
+    steps(&mut worker, 2);
+    assert_eq!(world.stored(0), Some(2));
+    world.state().acknowledge_all();
+    steps(&mut worker, 2);
+    assert_eq!(world.stored(0), Some(4));
 }

@@ -493,3 +493,14 @@ fn what_never_began_to_be_read_is_given_up_as_well() {
     until(&mut worker, &world, |world| world.stored(1) == Some(3));
     assert_eq!(happened(&world, &Happened::Started(0, 0)), 0);
 }
+
+#[test]
+fn a_marker_behind_the_last_record_is_passed_by_one_transaction() {
+    let world = world(1, 0);
+    world.state().markers.insert(0, 1);
+    let mut worker = worker(&world);
+    until_stored(&mut worker, &world, &[1]);
+    steps(&mut worker, 20);
+    let ends = |h: &&Happened| matches!(h, Happened::Ended(_));
+    assert_eq!(world.state().history.iter().filter(ends).count(), 1);
+}

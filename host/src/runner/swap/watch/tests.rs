@@ -115,3 +115,18 @@ fn what_changes_while_it_is_read_is_seen() {
     assert!(!watch.is_as_known());
     assert!(settles(&mut watch, Instant::now()));
 }
+
+/// Nothing of a network file system's moment of trouble is left in the file.
+#[test]
+fn a_file_that_could_not_be_read_is_read_again_after_a_while() {
+    let (_folder, path, mut watch) = watched();
+    let begun = Instant::now();
+    watch.was_not_read(begun);
+    assert!(!watch.has_changed(begun + SETTLED));
+    assert!(!watch.has_changed(begun + AGAIN));
+    assert!(watch.has_changed(begun + AGAIN + SETTLED));
+    // One that changes meanwhile need not wait.
+    watch.was_not_read(begun);
+    fs::write(&path, "newer").unwrap();
+    assert!(settles(&mut watch, begun));
+}

@@ -247,13 +247,21 @@ fn logicals() -> Vec<Case> {
             "$datetime",
             [("2024-02-29T13:45:00.123456", "2024-02-29T13:45:00.123456")],
         ),
-        // fastavro does not know these three: it has the number, or the bytes.
+        // fastavro does not know these four: it has the number, or the bytes.
         case(
             "timestamp_nanos",
             logical("long", "timestamp-nanos"),
             [(
                 json!(1_709_214_300_123_456_789_i64),
                 json!("2024-02-29T13:45:00.123456789Z"),
+            )],
+        ),
+        case(
+            "local_nanos",
+            logical("long", "local-timestamp-nanos"),
+            [(
+                json!(1_709_214_300_123_456_789_i64),
+                json!("2024-02-29T13:45:00.123456789"),
             )],
         ),
         case(

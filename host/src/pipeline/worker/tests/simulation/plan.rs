@@ -175,6 +175,21 @@ impl Plan {
         Some(&records[at])
     }
 
+    /// Whether a position is right before or behind a record of a partition.
+    pub fn is_place(&self, number: i32, position: i64) -> bool {
+        let mut records = self.partition(number).records.iter();
+        records.any(|record| [record.offset, record.offset + 1].contains(&position))
+    }
+
+    /// Where the next record from a position on stands, or the position.
+    pub fn behind_holes(&self, number: i32, position: i64) -> i64 {
+        let records = self.partition(number).records.iter();
+        let mut offsets = records.map(|record| record.offset);
+        offsets
+            .find(|offset| *offset >= position)
+            .unwrap_or(position)
+    }
+
     /// The numbers of the partitions.
     pub fn numbers(&self) -> std::ops::Range<i32> {
         0..i32::try_from(self.partitions.len()).expect("there are few")

@@ -139,6 +139,13 @@ impl Source for Port {
         Some(world.plan.partition(*number).records.last()?.offset + 1)
     }
 
+    /// The holes before the next record have arrived with the one before.
+    fn passed(&self, lane: LaneId) -> Option<NextOffset> {
+        let world = self.world();
+        let (number, next) = world.lanes.get(&lane)?;
+        Some(NextOffset(world.plan.behind_holes(*number, *next)))
+    }
+
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {
         let mut world = self.call()?;
         // Nothing that was asked of the store outlasts the membership.

@@ -221,6 +221,10 @@ impl Source for Sabotaged {
         self.port.end(lane)
     }
 
+    fn passed(&self, lane: LaneId) -> Option<NextOffset> {
+        self.port.passed(lane)
+    }
+
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {
         self.fast.set(None);
         self.memory

@@ -169,11 +169,10 @@ impl Checker<'_> {
             Rule::Forward,
             "{number}/{position} is committed after {stored:?}"
         );
-        let records = &plan.partition(number).records;
         holds!(
-            position == lane.from || records.iter().any(|r| r.offset + 1 == position),
+            position == lane.from || plan.is_place(number, position),
             Rule::Acknowledged,
-            "{number}/{position} is committed, which is behind no record"
+            "{number}/{position} is committed, which is beside no record"
         );
         lane.is_done_before(plan, number, position)
     }

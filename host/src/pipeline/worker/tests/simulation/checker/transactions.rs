@@ -151,9 +151,9 @@ impl Checker<'_> {
     fn due(&self, number: i32, from: i64, to: i64) -> Result<Vec<(i64, Part)>, (Rule, String)> {
         let records = &self.plan.partition(number).records;
         holds!(
-            to == from || records.iter().any(|record| record.offset + 1 == to),
+            to == from || self.plan.is_place(number, to),
             Rule::Atomic,
-            "{number}/{to} is behind no record"
+            "{number}/{to} is beside no record"
         );
         let mut due = Vec::new();
         for record in records {
@@ -250,9 +250,11 @@ impl Checker<'_> {
     /// Whether something that was done may be in no store.
     pub(super) fn is_undone(&self) -> bool {
         let passed = |(number, lane): (&i32, &Lane)| {
-            let stored = self.stored[index(*number)];
-            lane.start_failed
-                || stored.is_none_or(|stored| lane.judged.range(stored..).next().is_some())
+            let undone = |stored| {
+                let judged = lane.judged.range(stored..).next().is_some();
+                judged || self.plan.behind_holes(*number, stored) > stored
+            };
+            lane.start_failed || self.stored[index(*number)].is_none_or(undone)
         };
         self.open_at_the_end || self.transaction.was_undone || self.lanes.iter().any(passed)
     }
