@@ -248,10 +248,11 @@ fn a_transaction_does_not_stay_open_for_the_registry() {
     pipeline.feed([point(id, 1).to_partition(1)]);
     pipeline.wait_for_committed(&[(0, 1), (1, 2)]);
     let outputs = |wanted: usize| {
-        eventually_ok(SOON, "the outputs", || match pipeline.outputs().len() {
-            found if found >= wanted => Ok(assert_eq!(found, wanted)),
-            found => Err(format!("{found} of {wanted}")),
+        let found = eventually_ok(SOON, "the outputs", || match pipeline.outputs().len() {
+            found if found < wanted => Err(format!("{found} of {wanted}")),
+            found => Ok(found),
         });
+        assert_eq!(found, wanted);
     };
     // The end of a transaction is answered before it stands in each topic.
     outputs(3);
