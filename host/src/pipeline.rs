@@ -8,7 +8,7 @@ pub mod dead_letter;
 pub(crate) mod fakes;
 pub mod given;
 pub mod isolate;
-mod lane;
+pub mod lane;
 pub mod mailbox;
 pub mod policy;
 pub mod ports;

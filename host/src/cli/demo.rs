@@ -109,13 +109,14 @@ fn show(arguments: &DemoArguments) -> Result<(), Failed> {
             let half_way = || {
                 // The old one has shown what it does not read.
                 if counters.totals().dead_letters == 0 {
-                    return Ok(false);
+                    return Ok(None);
                 }
-                if file.is_mended()? {
+                let is_mended = file.is_mended()?;
+                if is_mended {
                     // Nobody looks any more, at worst.
                     let _ = tell.try_send(mended());
                 }
-                Ok(true)
+                Ok(Some(is_mended))
             };
             let orders = Orders {
                 writer: &writer,
@@ -250,12 +251,12 @@ struct Orders<'a> {
 
 impl Orders<'_> {
     /// Writes orders at a steady rate, for so many seconds, and until another plugin has
-    /// taken over, or until told to stop. From half-way on, `half_way` is asked until it is
-    /// done.
+    /// taken over, or until told to stop. From half-way on, `half_way` is asked until it knows
+    /// whether there is another one.
     fn feed(
         &self,
         seconds: u64,
-        mut half_way: impl FnMut() -> Result<bool, Fatal>,
+        mut half_way: impl FnMut() -> Result<Option<bool>, Fatal>,
     ) -> Result<(), Fatal> {
         let total = RATE * seconds;
         self.write(1..=FIRST)?;
@@ -268,13 +269,14 @@ impl Orders<'_> {
         }
         let begun = Instant::now();
         let mut id = FIRST;
-        let mut is_done = false;
+        let mut is_mended = None;
         while !self.stop.requested() {
             let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
             let mut due = elapsed.saturating_mul(RATE).div_euclid(1000);
             // On a busy machine the mended plugin takes its time, and is waited for.
-            let waits = is_done
-                && self.counters.totals().swaps == 0
+            let totals = self.counters.totals();
+            let waits = is_mended == Some(true)
+                && totals.swaps + totals.refusals == 0
                 && begun.elapsed() < CATCH_UP + Duration::from_secs(seconds);
             if !waits {
                 due = due.min(total);
@@ -286,8 +288,8 @@ impl Orders<'_> {
                 self.write(id + 1..=due)?;
                 id = due;
             }
-            if id >= total / 2 && !is_done {
-                is_done = half_way()?;
+            if id >= total / 2 && is_mended.is_none() {
+                is_mended = half_way()?;
             }
             self.stop.wait(Duration::from_millis(5));
         }

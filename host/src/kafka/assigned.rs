@@ -152,9 +152,13 @@ impl Source for AssignedSource {
         self.lanes.passed(lane)
     }
 
+    fn has_ends(&self) -> bool {
+        self.reading.until.is_some()
+    }
+
     /// Nobody else reads its partitions.
     fn is_finished(&mut self) -> Result<bool, Fatal> {
-        Ok(self.reading.until.is_some() && self.is_assigned && self.lanes.are_finished())
+        Ok(self.has_ends() && self.is_assigned && self.lanes.are_finished())
     }
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {

@@ -91,9 +91,10 @@ pub fn join(
             Reading {
                 keeper: membership.beginnings.keeper.clone(),
                 on_gap: membership.beginnings.on_gap,
-                lineage,
+                lineage: lineage.clone(),
             },
         ),
+        lineage,
         commit_open: Arc::clone(offsets.open()),
         others: Others::default(),
         is_member: !place.is_watched(),
@@ -114,6 +115,7 @@ pub struct GroupSource {
     events: Events,
     consumer: Arc<Consumer>,
     membership: Membership,
+    lineage: Lineage,
     place: Place,
     /// Whether librdkafka has given the membership up: it gives out no event for
     /// the partitions that were lost with it.
@@ -281,6 +283,10 @@ impl Source for GroupSource {
         self.lanes.passed(lane)
     }
 
+    fn has_ends(&self) -> bool {
+        self.membership.until.is_some()
+    }
+
     fn is_finished(&mut self) -> Result<bool, Fatal> {
         let Some(ends) = &self.membership.until else {
             return Ok(false);
@@ -292,7 +298,9 @@ impl Source for GroupSource {
             .iter()
             .filter(|(partition, _)| !self.lanes.have(partition));
         let of_others: Vec<_> = of_others.map(|(p, end)| (p, *end)).collect();
-        Ok(self.others.are_done(&self.consumer, &of_others))
+        Ok(self
+            .others
+            .are_done(&self.consumer, &self.lineage, &of_others))
     }
 
     fn release(&mut self, partitions: &[TopicPartition]) -> Result<(), Fatal> {

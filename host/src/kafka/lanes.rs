@@ -19,6 +19,7 @@ use super::queue::{Queue, cached_end, position};
 use super::record::Fetched;
 use crate::config::OnGap;
 use crate::doorbell::Doorbell;
+use crate::pipeline::lane::Rest;
 use crate::pipeline::ports::{Fatal, LaneId};
 use crate::record::{NextOffset, Record as _, TopicPartition};
 use crate::telemetry;
@@ -60,6 +61,10 @@ struct Lane {
     next: i64,
     /// It is to be read from `next` on, and librdkafka may not have heard of it.
     is_sought: bool,
+    /// After an error that is none of a record: until when it is not read.
+    rest: Rest,
+    /// Whether it is to be sought after that.
+    is_off: bool,
     /// Set while nothing can be read from it.
     broken: Option<Broken>,
 }
@@ -74,6 +79,7 @@ impl Lane {
         self.behind = None;
         self.next = offset;
         self.is_sought = true;
+        self.is_off = false;
     }
 
     /// Behind all that was handed out, and what is no record, such as a
@@ -126,6 +132,8 @@ impl Lanes {
             end,
             next: position.0,
             is_sought: true,
+            rest: Rest::default(),
+            is_off: false,
         });
         Ok(())
     }
@@ -156,7 +164,16 @@ impl Lanes {
                 return Ok(None);
             };
             if lane.is_finished() || lane.broken.is_some() {
+                lane.behind = None;
                 return Ok(None);
+            }
+            if lane.is_off {
+                if lane.rest.lasts(Instant::now()) {
+                    return Ok(None);
+                }
+                let next = NextOffset(lane.next);
+                self.rewind(id, next)?;
+                continue;
             }
             if lane.is_sought {
                 // It forgets its position when it hears of it, and has none before
@@ -190,6 +207,8 @@ impl Lanes {
                 return Ok((!fetched.as_ref().is_empty()).then_some(fetched));
             }
             lane.next = lane.next.max(last + 1);
+            lane.is_sought = false;
+            lane.rest.went_well();
             return Ok(Some(fetched));
         }
     }
@@ -218,10 +237,13 @@ impl Lanes {
             }
             _ => {}
         }
-        let (partition, next) = (lane.partition.clone(), NextOffset(lane.next));
+        let partition = lane.partition.clone();
         if lane.end.is_none() && offset >= 0 {
-            // librdkafka's (2.12) batches take it for the record that is to come.
-            self.rewind(id, next)?;
+            // librdkafka's (2.12) batches take it for the record that is to come: that one is
+            // sought, which ends the rest that librdkafka takes.
+            lane.seek(lane.next);
+            lane.is_off = true;
+            lane.rest.begin(Instant::now());
         }
         match code {
             // Of the records.
@@ -292,7 +314,7 @@ impl Lanes {
     /// [`Source::passed`](crate::pipeline::ports::Source::passed).
     pub fn passed(&self, id: LaneId) -> Option<NextOffset> {
         let lane = self.lanes.iter().find(|lane| lane.id == id)?;
-        let is_known = lane.broken.is_none() && lane.behind.is_none();
+        let is_known = lane.broken.is_none() && (lane.behind.is_none() || lane.is_finished());
         is_known.then(|| NextOffset(lane.passed(&self.consumer)))
     }
 

@@ -219,6 +219,14 @@ impl Lineage {
         self.note(partition, id);
     }
 
+    /// Whether a committed position says that it is of another topic than the one that is
+    /// there now.
+    pub fn is_of_another(&self, topic: &str, metadata: &str) -> bool {
+        let of = metadata.strip_prefix(SIGNATURE).and_then(TopicId::read);
+        let now = self.inputs.id(topic);
+        now.zip(of).is_some_and(|(now, of)| now != of)
+    }
+
     fn note(&self, partition: &TopicPartition, id: Option<TopicId>) {
         match id {
             Some(id) => self.of().insert(partition.clone(), id),

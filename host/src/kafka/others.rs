@@ -8,6 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::context::Consumer;
+use super::lineage::Lineage;
 use crate::record::TopicPartition;
 use crate::telemetry;
 
@@ -24,14 +25,19 @@ pub(super) struct Others {
 impl Others {
     /// Whether the group's positions have reached these ends. `false` also where
     /// it is not asked now.
-    pub fn are_done(&mut self, consumer: &Consumer, ends: &[(&TopicPartition, i64)]) -> bool {
+    pub fn are_done(
+        &mut self,
+        consumer: &Consumer,
+        lineage: &Lineage,
+        ends: &[(&TopicPartition, i64)],
+    ) -> bool {
         if ends.is_empty() {
             return true;
         }
         if self.asked.is_some_and(|asked| asked.elapsed() < AGAIN) {
             return false;
         }
-        let answer = have_reached(consumer, ends);
+        let answer = have_reached(consumer, lineage, ends);
         self.asked = Some(Instant::now());
         answer.unwrap_or_else(|error| {
             telemetry::waiting("what the group's others have done", &error.to_string());
@@ -40,7 +46,11 @@ impl Others {
     }
 }
 
-fn have_reached(consumer: &Consumer, ends: &[(&TopicPartition, i64)]) -> Result<bool, KafkaError> {
+fn have_reached(
+    consumer: &Consumer,
+    lineage: &Lineage,
+    ends: &[(&TopicPartition, i64)],
+) -> Result<bool, KafkaError> {
     let mut list = TopicPartitionList::with_capacity(ends.len());
     for (partition, _) in ends {
         list.add_partition(&partition.topic, partition.partition);
@@ -54,6 +64,7 @@ fn have_reached(consumer: &Consumer, ends: &[(&TopicPartition, i64)]) -> Result<
             Some(element) => {
                 element.error()?;
                 matches!(element.offset(), Offset::Offset(next) if next >= *end)
+                    && !lineage.is_of_another(&partition.topic, element.metadata())
             }
         };
     }

@@ -129,6 +129,10 @@ pub trait Source {
     fn passed(&self, _lane: LaneId) -> Option<NextOffset> {
         None
     }
+    /// Whether what is to be read has an end.
+    fn has_ends(&self) -> bool {
+        true
+    }
     /// Whether everything that is to be read was fetched, here and by others.
     /// Asked while there is nothing else to do.
     fn is_finished(&mut self) -> Result<bool, Fatal> {

@@ -174,6 +174,10 @@ impl<S: Source> Source for Letters<S> {
         self.inner.passed(lane)
     }
 
+    fn has_ends(&self) -> bool {
+        self.inner.has_ends()
+    }
+
     fn is_finished(&mut self) -> Result<bool, Fatal> {
         self.inner.is_finished()
     }

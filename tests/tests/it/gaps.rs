@@ -233,3 +233,21 @@ fn records_that_come_behind_an_end_that_was_told_are_read() {
     assert_eq!(pipeline.committed_total(), 4);
     assert_eq!(pipeline.count(), Ok(4));
 }
+
+/// The end is behind a marker, and records come behind it while the last one before is judged.
+#[test]
+fn an_end_behind_a_marker_is_reached_whatever_comes_behind_it() {
+    let pipeline = Pipeline::new("gap-end-marker", 1);
+    let slow = [Record::value("sleep 3000").to_partition(0)];
+    pipeline.client.begin(&pipeline.input, slow).commit();
+    let clock = ["--allow", "clock", "--set", "plugin.time=20s"];
+    let more = [&["--until", "end"][..], &clock].concat();
+    let mut host = pipeline.start(&guest("puppet"), &more);
+    host.wait_for_log("partition assigned", SOON);
+    // No condition says that the plugin sleeps and the end was told meanwhile.
+    thread::sleep(Duration::from_millis(1500));
+    pipeline.feed_at_once(["2", "3", "4"]);
+    expect_exit(&mut host, 0);
+    assert_eq!(pipeline.committed(), [(0, 2)].into());
+    assert_eq!(texts(&pipeline.outputs()), ["sleep 3000"]);
+}

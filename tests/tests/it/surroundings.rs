@@ -2,7 +2,7 @@
 //! and no record is rejected for it.
 
 use millrace_tests::broker::BrokerOptions;
-use millrace_tests::{Broker, Host, Record, eventually, guest};
+use millrace_tests::{Broker, Host, Record, eventually, guest, plugin};
 
 use crate::feeder::{Feeder, assert_culprits_apart, record_or_culprit};
 use crate::pipeline::{LONG, Pipeline, SOON, assert_says, error_of, log, stop, texts};
@@ -257,4 +257,43 @@ fn a_topic_that_may_not_be_written_is_waited_for() {
     stop(host);
     assert_eq!(texts(&pipeline.letters()), ["fail it", "fail again"]);
     assert_through(&pipeline, 200);
+}
+
+/// Told once, and asked for with growing rests.
+#[test]
+fn an_input_that_may_not_be_read_any_more_is_waited_for() {
+    let broker = Broker::start_with(BrokerOptions::with_acls());
+    let pipeline = Pipeline::on(&broker, "unreadable", 1);
+    let input = ["--topic", &pipeline.input];
+    let all = ["--allow-principal", "User:ANONYMOUS", "--operation", "All"];
+    broker.acls(&[&["--add"], &input[..], &all].concat());
+    let change = |how: &[&str]| {
+        let deny = ["--deny-principal", "User:ANONYMOUS", "--operation", "Read"];
+        broker.acls(&[how, &input, &deny].concat());
+    };
+    let host = pipeline.start(&plugin("passthrough"), &[]);
+    pipeline.feed((0..10).map(|n| to(0, n.to_string())));
+    pipeline.wait_for_outputs(10);
+
+    change(&["--add"]);
+    pipeline.feed((10..20).map(|n| to(0, n.to_string())));
+    let refusals = || {
+        let log = log(&host);
+        let place = format!("{}/0", pipeline.input);
+        let is = |line: &&serde_json::Value| {
+            let text = line.to_string();
+            text.contains(&place) && text.to_lowercase().contains("authorization")
+        };
+        log.iter().filter(is).count()
+    };
+    eventually(SOON, "it to be said", || (refusals() > 0).then_some(()));
+    // How often it is said in a while is a matter of time.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    let said = refusals();
+    assert!(said < 10, "it was said {said} times");
+    change(&["--remove", "--force"]);
+    pipeline.wait_for_committed(&[(0, 20)]);
+    stop(host);
+    let values: Vec<_> = (0..20).map(|n: usize| n.to_string()).collect();
+    assert_eq!(texts(&pipeline.outputs()), values);
 }

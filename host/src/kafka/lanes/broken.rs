@@ -9,6 +9,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::{Lane, Lanes, Reading};
 use crate::config::OnGap;
+use crate::kafka::context::Consumer;
 use crate::kafka::gaps;
 use crate::kafka::places::held;
 use crate::pipeline::ports::{Fatal, Gap, LaneId, SourceEvent};
@@ -146,8 +147,10 @@ impl Lanes {
         let eager = matches!(self.consumer.rebalance_protocol(), RebalanceProtocol::Eager);
         let assigned = match eager {
             // Its assignments are whole ones.
-            true => list(self.lanes.iter_mut()).map(|all| self.consumer.assign(&all)),
-            false => list([&mut self.lanes[index]].into_iter()).map(|one| {
+            true => {
+                list(&self.consumer, self.lanes.iter_mut()).map(|all| self.consumer.assign(&all))
+            }
+            false => list(&self.consumer, [&mut self.lanes[index]].into_iter()).map(|one| {
                 self.consumer.incremental_unassign(&one)?;
                 self.consumer.incremental_assign(&one)
             }),
@@ -163,10 +166,19 @@ impl Lanes {
 }
 
 /// Where these lanes are read on. What was fetched ahead comes again.
-fn list<'a>(lanes: impl Iterator<Item = &'a mut Lane>) -> Result<TopicPartitionList, Fatal> {
+fn list<'a>(
+    consumer: &Consumer,
+    lanes: impl Iterator<Item = &'a mut Lane>,
+) -> Result<TopicPartitionList, Fatal> {
     let mut list = TopicPartitionList::new();
     for lane in lanes {
-        lane.seek(lane.next);
+        // What is no record may be gone by now.
+        let is_known = lane.broken.is_none() && lane.behind.is_none();
+        lane.seek(if is_known {
+            lane.passed(consumer)
+        } else {
+            lane.next
+        });
         list.add_partition_offset(
             &lane.partition.topic,
             lane.partition.partition,

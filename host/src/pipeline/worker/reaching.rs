@@ -24,6 +24,9 @@ where
     /// Whether everything that is to be read is done, here and by others. A lane
     /// that is done has its end as its position, which tells the others.
     pub(super) fn is_finished(&mut self) -> Result<bool, Fatal> {
+        if !self.source.has_ends() {
+            return Ok(false);
+        }
         self.pass();
         let mut lanes = self.lanes.iter();
         let done = lanes.all(|lane| lane.begun && lane.gap.is_none() && !lane.is_busy());
