@@ -272,18 +272,16 @@ impl Orders<'_> {
         let mut is_mended = None;
         while !self.stop.requested() {
             let elapsed = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-            let mut due = elapsed.saturating_mul(RATE).div_euclid(1000);
+            let due = elapsed.saturating_mul(RATE).div_euclid(1000);
             // On a busy machine the mended plugin takes its time, and is waited for.
             let totals = self.counters.totals();
             let waits = is_mended == Some(true)
                 && totals.swaps + totals.refusals == 0
                 && begun.elapsed() < CATCH_UP + Duration::from_secs(seconds);
-            if !waits {
-                due = due.min(total);
-                if id >= total {
-                    break;
-                }
+            if id >= total && !waits {
+                break;
             }
+            let due = if waits { due } else { due.min(total) };
             if due > id {
                 self.write(id + 1..=due)?;
                 id = due;

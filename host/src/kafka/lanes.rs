@@ -83,9 +83,11 @@ impl Lane {
     }
 
     /// Behind all that was handed out, and what is no record, such as a
-    /// transaction's marker or what it aborts, which librdkafka passes unseen.
+    /// transaction's marker or what it aborts, which librdkafka passes unseen, as far as
+    /// its position is this lane's.
     fn passed(&self, consumer: &Consumer) -> i64 {
-        let position = position(consumer, &self.partition).filter(|_| !self.is_sought);
+        let is_known = !self.is_sought && self.behind.is_none() && self.broken.is_none();
+        let position = position(consumer, &self.partition).filter(|_| is_known);
         let passed = position.map_or(self.next, |position| position.max(self.next));
         self.end.map_or(passed, |end| passed.min(end))
     }
@@ -314,8 +316,7 @@ impl Lanes {
     /// [`Source::passed`](crate::pipeline::ports::Source::passed).
     pub fn passed(&self, id: LaneId) -> Option<NextOffset> {
         let lane = self.lanes.iter().find(|lane| lane.id == id)?;
-        let is_known = lane.broken.is_none() && (lane.behind.is_none() || lane.is_finished());
-        is_known.then(|| NextOffset(lane.passed(&self.consumer)))
+        Some(NextOffset(lane.passed(&self.consumer)))
     }
 
     /// Whether all of them were read to their ends.

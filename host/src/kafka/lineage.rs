@@ -215,16 +215,15 @@ impl Lineage {
 
     /// Notes of which topic a committed position is, if it says so.
     pub fn read(&self, partition: &TopicPartition, metadata: &str) {
-        let id = metadata.strip_prefix(SIGNATURE).and_then(TopicId::read);
-        self.note(partition, id);
+        self.note(partition, signature(metadata));
     }
 
     /// Whether a committed position says that it is of another topic than the one that is
     /// there now.
     pub fn is_of_another(&self, topic: &str, metadata: &str) -> bool {
-        let of = metadata.strip_prefix(SIGNATURE).and_then(TopicId::read);
         let now = self.inputs.id(topic);
-        now.zip(of).is_some_and(|(now, of)| now != of)
+        now.zip(signature(metadata))
+            .is_some_and(|(now, of)| now != of)
     }
 
     fn note(&self, partition: &TopicPartition, id: Option<TopicId>) {
@@ -237,6 +236,11 @@ impl Lineage {
     fn of(&self) -> MutexGuard<'_, BTreeMap<TopicPartition, TopicId>> {
         self.of.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Of which topic a committed position says that it is.
+fn signature(metadata: &str) -> Option<TopicId> {
+    metadata.strip_prefix(SIGNATURE).and_then(TopicId::read)
 }
 
 /// What a recovery store asks and tells, as a group's positions do by `read` and

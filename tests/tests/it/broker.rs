@@ -12,7 +12,7 @@ use crate::pipeline::{LONG, Pipeline, assert_says, error_of, expect_exit, stop};
 
 /// How much longer than `shutdown.drain` a stop may take, and what a busy
 /// machine adds to that.
-const GRACE: Duration = Duration::from_secs(2 + 20);
+const GRACE: Duration = Duration::from_secs(2 + 3);
 
 /// No outage is longer than its session, which may double records when it is over.
 const STAYS: &[&str] = &[

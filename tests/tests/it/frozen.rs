@@ -15,7 +15,7 @@ use crate::pipeline::{LONG, Pipeline, SHORT_SESSION, SOON, assert_says, error_of
 
 /// How much longer than `shutdown.drain` a stop may take, and what a busy
 /// machine adds to that.
-const GRACE: Duration = Duration::from_secs(2 + 20);
+const GRACE: Duration = Duration::from_secs(2 + 3);
 
 const DRAIN: Duration = Duration::from_secs(3);
 const DRAIN_FLAGS: [&str; 2] = ["--set", "shutdown.drain=3s"];

@@ -173,12 +173,7 @@ fn list<'a>(
     let mut list = TopicPartitionList::new();
     for lane in lanes {
         // What is no record may be gone by now.
-        let is_known = lane.broken.is_none() && lane.behind.is_none();
-        lane.seek(if is_known {
-            lane.passed(consumer)
-        } else {
-            lane.next
-        });
+        lane.seek(lane.passed(consumer));
         list.add_partition_offset(
             &lane.partition.topic,
             lane.partition.partition,

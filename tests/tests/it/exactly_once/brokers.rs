@@ -17,7 +17,7 @@ use crate::pipeline::{Pipeline, SOON, error_of, stop, texts};
 
 /// How much longer than `shutdown.drain` a stop may take, and what a busy
 /// machine adds to that.
-const GRACE: Duration = Duration::from_secs(2 + 20);
+const GRACE: Duration = Duration::from_secs(2 + 3);
 
 /// Waits until the broker has an open transaction of this pipeline.
 #[track_caller]

@@ -56,7 +56,7 @@ fn what_can_not_run_is_refused_and_the_old_one_goes_on() {
             "plugin.call",
         ),
         ("a network", of_guest("dials_out"), "wasi:sockets"),
-        ("a compile bomb", compile_bomb(), "to compile"),
+        ("a compile bomb", compile_bomb(), "MiB to compile"),
         (
             "another kind",
             fs::read(plugin("protobuf")).expect("it is built"),
